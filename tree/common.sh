@@ -1,0 +1,91 @@
+# Sourced by every script: where things are, and how to say that something
+# is wrong. No script writes outside the repo; temporary files live in
+# build/tmp and go when the script ends.
+# shellcheck shell=bash
+
+set -euo pipefail
+export LC_ALL=C
+umask 022
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+DOWNLOAD=$TOP/build/download
+
+# Everything made from the pinned base lives in build/. Another base
+# (KERNEL_SRC=, BASE_VERSION=) gets a directory of its own, so that trying
+# one never disturbs the tree that somebody works in.
+if [ -n "${KERNEL_SRC:-}" ]; then
+	BUILD=$TOP/build/other-src
+elif [ -n "${BASE_VERSION:-}" ]; then
+	BUILD=$TOP/build/other-$BASE_VERSION
+else
+	BUILD=$TOP/build
+fi
+LINUX=$BUILD/linux
+SERIES=$TOP/series
+
+JOBS=${JOBS:-$(nproc)}
+# What kernel makefiles call ARCH: x86_64, i386, arm64, s390, ...
+if [ -z "${ARCH:-}" ]; then
+	case $(uname -m) in
+	x86_64) ARCH=x86_64 ;;
+	i?86) ARCH=i386 ;;
+	aarch64) ARCH=arm64 ;;
+	s390x) ARCH=s390 ;;
+	*) ARCH=$(uname -m) ;;
+	esac
+fi
+
+say() { printf '%s\n' "$*" >&2; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# base_get KEY: a value from series/base
+base_get() { sed -n "s/^$1=//p" "$SERIES/base"; }
+
+# patches: the series in order, without the cover letter
+patches() {
+	local p
+	for p in "$SERIES"/[0-9][0-9][0-9][0-9]-*.patch; do
+		case $p in
+		*/0000-*) ;;
+		*) [ ! -e "$p" ] || printf '%s\n' "$p" ;;
+		esac
+	done
+}
+
+TMP=
+new_tmp() {
+	mkdir -p "$TOP/build/tmp"
+	TMP=$(mktemp -d "$TOP/build/tmp/${0##*/}.XXXXXX")
+	trap 'rm -rf "$TMP"' EXIT
+}
+
+# need_space MB WHAT: too little disk is found before, not halfway
+need_space() {
+	local free
+	mkdir -p "$TOP/build"
+	free=$(df -Pk "$TOP/build" | awk 'NR == 2 { print int($4 / 1024) }')
+	[ "$free" -ge "$1" ] ||
+		die "$2 needs $1 MB of disk under build/, there are $free MB."
+}
+
+# git that neither the user's configuration nor the repo around it can bend
+wgit() {
+	GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null \
+		git -c core.autocrlf=false -c core.quotePath=false \
+		-c gc.auto=0 -c maintenance.auto=false -c advice.detachedHead=false \
+		-c core.abbrev=12 "$@"
+}
+
+# kmake SRC OBJ ARGS...: the kernel's make, untouched by the variables of
+# the make that called us
+kmake() {
+	local src=$1 obj=$2
+	shift 2
+	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u T -u CONFIG -u PEER \
+		make -C "$src" O="$obj" ARCH="$ARCH" \
+		${CROSS_COMPILE:+CROSS_COMPILE="$CROSS_COMPILE"} \
+		${LLVM:+LLVM="$LLVM"} ${CC:+CC="$CC"} ${HOSTCC:+HOSTCC="$HOSTCC"} \
+		LOCALVERSION="${LOCALVERSION:-}" \
+		KBUILD_BUILD_USER=workshop KBUILD_BUILD_HOST=workshop \
+		KBUILD_BUILD_TIMESTAMP='2024-11-17 22:15:08 UTC' "$@"
+}
