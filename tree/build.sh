@@ -1,0 +1,31 @@
+#!/bin/bash
+# build.sh NAME [TARGET...]: configure and build build/obj-NAME from
+# build/linux; prints the kernel image's path. What the names mean:
+. "$(dirname "$0")/common.sh"
+name=${1:?usage: build.sh NAME [TARGET...]}
+shift
+c=$TOP/config
+case $name in
+main) fragments=("$c/main.config") ;;
+without) fragments=("$c/main.config" "$c/without.config") ;;
+noswap) fragments=("$c/main.config" "$c/noswap.config") ;;
+debug) fragments=("$c/main.config" "$c/debug.config" "$c/fault.config") ;;
+*) die "no kernel configuration is called '$name' (main, without, noswap, debug)." ;;
+esac
+
+"$TOP/tree/need.sh" build
+"$TOP/tree/tree.sh"
+obj=$BUILD/obj-$name
+case $ARCH in
+x86_64 | i386) image=arch/x86/boot/bzImage target=bzImage ;;
+arm64) image=arch/arm64/boot/Image target=Image ;;
+s390) image=arch/s390/boot/bzImage target=bzImage ;;
+*) image=vmlinux target=vmlinux ;;
+esac
+[ -d "$obj" ] || need_space 2500 "building the $name kernel"
+"$TOP/tree/configure.sh" "$LINUX" "$obj" "${fragments[@]}"
+[ $# -gt 0 ] || set -- "$target"
+# nothing to do is found out quickly and silently
+"$TOP/tree/progress.sh" "$obj/build.log" "kernel ($name)" \
+	bash -c '. "$0/tree/common.sh"; kmake "$@"' "$TOP" "$LINUX" "$obj" -j"$JOBS" "$@"
+echo "$obj/$image"

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * swapdemo: push pages with known contents out to a swap device, show where
+ * they went, bring them back and check every byte. Four backends in turn: a
+ * virtio disk, a swapfile on ext4, zram, and zswap in front of the disk.
+ * What is shown comes from /proc and /sys, not from this program.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/swap.h>
+#include <unistd.h>
+
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT 21
+#endif
+
+#define MEGABYTES 64
+#define SIZE ((size_t)MEGABYTES << 20)
+
+static size_t page;
+static int failed;
+
+static const char *read_file(const char *path, char *buf, size_t len)
+{
+	int fd = open(path, O_RDONLY);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, len - 1);
+
+	if (fd >= 0)
+		close(fd);
+	buf[n > 0 ? n : 0] = '\0';
+	return buf;
+}
+
+static int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+	ssize_t n = fd < 0 ? -1 : write(fd, text, strlen(text));
+
+	if (fd >= 0)
+		close(fd);
+	return n < 0 ? -1 : 0;
+}
+
+/* a counter of /proc/vmstat */
+static long vmstat(const char *name)
+{
+	static char buf[65536];
+	char want[64], *p;
+	size_t got = 0;
+	ssize_t n;
+	int fd = open("/proc/vmstat", O_RDONLY);
+
+	while (fd >= 0 && (n = read(fd, buf + got, sizeof(buf) - 1 - got)) > 0)
+		got += n;
+	if (fd >= 0)
+		close(fd);
+	buf[got] = '\0';
+	snprintf(want, sizeof(want), "\n%s ", name);
+	p = strstr(buf, want);
+	return p ? atol(p + strlen(want)) : 0;
+}
+
+/* "Used" of a device in /proc/swaps, in kB; -1 when it is not there */
+static long used_kb(const char *dev)
+{
+	char buf[4096], *line, *save;
+	char name[256];
+	long size, used;
+
+	read_file("/proc/swaps", buf, sizeof(buf));
+	for (line = strtok_r(buf, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		if (sscanf(line, "%255s %*s %ld %ld", name, &size, &used) == 3 &&
+		    !strcmp(name, dev))
+			return used;
+	return -1;
+}
+
+static long resident_kb(unsigned char *mem)
+{
+	static unsigned char vec[SIZE / 4096];
+	long n = 0;
+
+	if (mincore(mem, SIZE, vec))
+		return -1;
+	for (size_t i = 0; i < SIZE / page; i++)
+		n += vec[i] & 1;
+	return n * (long)(page / 1024);
+}
+
+struct counters {
+	long pswpout, pswpin, zswpout, zswpin;
+};
+
+static struct counters counters(void)
+{
+	return (struct counters){ vmstat("pswpout"), vmstat("pswpin"),
+				  vmstat("zswpout"), vmstat("zswpin") };
+}
+
+static void show(const char *step, const char *dev, unsigned char *mem, struct counters *old)
+{
+	struct counters new = counters();
+	long orig, compr, stored;
+	char buf[256];
+
+	printf("  %-15s %9ld %9ld %8ld %8ld %8ld %8ld ", step, resident_kb(mem), used_kb(dev),
+	       new.pswpout - old->pswpout, new.pswpin - old->pswpin,
+	       new.zswpout - old->zswpout, new.zswpin - old->zswpin);
+	if (!strcmp(dev, "/dev/zram0") &&
+	    sscanf(read_file("/sys/block/zram0/mm_stat", buf, sizeof(buf)), "%ld %ld",
+		   &orig, &compr) == 2)
+		printf(" zram: %ld kB in %ld kB", orig / 1024, compr / 1024);
+	stored = atol(read_file("/sys/kernel/debug/zswap/stored_pages", buf, sizeof(buf)));
+	if (stored)
+		printf(" zswap: %ld pages in %ld kB", stored,
+		       atol(read_file("/sys/kernel/debug/zswap/pool_total_size", buf,
+				      sizeof(buf))) / 1024);
+	putchar('\n');
+	fflush(stdout);
+	*old = new;
+}
+
+/* every byte of a page depends on the page and on the round; it compresses */
+static void fill(uint64_t *p, size_t nr, unsigned int round)
+{
+	for (size_t i = 0; i < page / 8; i++)
+		p[i] = i % 4 ? nr * 0x9e3779b97f4a7c15ull + round : nr ^ (i << 32) ^ round;
+}
+
+static size_t check(unsigned char *mem, unsigned int round)
+{
+	uint64_t *want = malloc(page);
+	size_t wrong = 0;
+
+	for (size_t i = 0; want && i < SIZE / page; i++) {
+		fill(want, i, round);
+		if (memcmp(mem + i * page, want, page))
+			wrong++;
+	}
+	free(want);
+	return wrong;
+}
+
+static void push_out(unsigned char *mem)
+{
+	/*
+	 * The first pass starts the writes; pages whose write has ended go in
+	 * a later one.
+	 */
+	for (int i = 0; i < 50 && resident_kb(mem) > 0; i++) {
+		if (i)
+			usleep(100 * 1000);
+		madvise(mem, SIZE, MADV_PAGEOUT);
+	}
+}
+
+static void fail(const char *what)
+{
+	printf("  FAILED: %s (%s)\n", what, strerror(errno));
+	failed = 1;
+}
+
+static void demo(const char *title, const char *dev, int zswap, unsigned int round)
+{
+	struct counters c;
+	unsigned char *mem;
+	size_t wrong;
+
+	printf("%s: %d MB out and in\n", title, MEGABYTES);
+	printf("  %-15s %9s %9s %8s %8s %8s %8s\n  %-15s %9s %9s %17s %17s\n", "", "resident",
+	       "swap used", "written", "read", "zswapped", "loaded", "", "kB", "kB",
+	       "pages, device", "pages, zswap");
+	if (zswap && write_file("/sys/module/zswap/parameters/enabled", "Y"))
+		return fail("zswap cannot be enabled");
+	if (swapon(dev, 0)) {
+		fail("swapon");
+		goto zswap_off;
+	}
+	mem = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (mem == MAP_FAILED) {
+		fail("mmap");
+		goto off;
+	}
+	for (size_t i = 0; i < SIZE / page; i++)
+		fill((uint64_t *)(mem + i * page), i, round);
+	c = counters();
+	show("written", dev, mem, &c);
+
+	push_out(mem);
+	show("pushed out", dev, mem, &c);
+	errno = 0;
+	if (resident_kb(mem) > MEGABYTES * 1024 / 10)
+		fail("most of the memory is still resident");
+
+	wrong = check(mem, round);
+	show("touched again", dev, mem, &c);
+	printf("  every byte checked: %zu of %zu pages wrong\n", wrong, SIZE / page);
+	if (wrong)
+		fail("contents changed");
+
+	/* what is out when the device goes has to come back by itself */
+	push_out(mem);
+	show("out again", dev, mem, &c);
+	if (swapoff(dev))
+		fail("swapoff");
+	show("swapoff", dev, mem, &c);
+	wrong = check(mem, round);
+	printf("  every byte checked: %zu of %zu pages wrong\n", wrong, SIZE / page);
+	if (wrong)
+		fail("contents changed");
+	munmap(mem, SIZE);
+off:
+	swapoff(dev);
+zswap_off:
+	if (zswap)
+		write_file("/sys/module/zswap/parameters/enabled", "N");
+	putchar('\n');
+}
+
+int main(void)
+{
+	page = sysconf(_SC_PAGESIZE);
+	demo("virtio disk", "/dev/vda", 0, 1);
+	demo("swapfile on ext4", "/swap/file", 0, 2);
+	demo("zram", "/dev/zram0", 0, 3);
+	demo("zswap over the disk", "/dev/vda", 1, 4);
+	puts(failed ? "swapdemo: FAILED" : "swapdemo: all data came back unchanged");
+	return failed;
+}
