@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/swap.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@
 #endif
 
 #define MEGABYTES 64
+#define CGROUP "/sys/fs/cgroup/swapdemo"
 #define SIZE ((size_t)MEGABYTES << 20)
 
 static size_t page;
@@ -147,16 +149,20 @@ static size_t check(unsigned char *mem, unsigned int round)
 	return wrong;
 }
 
+/*
+ * MADV_PAGEOUT writes the pages; those whose write takes a while stay in the
+ * swap cache until somebody needs memory. memory.reclaim is that somebody.
+ */
 static void push_out(unsigned char *mem)
 {
-	/*
-	 * The first pass starts the writes; pages whose write has ended go in
-	 * a later one.
-	 */
+	madvise(mem, SIZE, MADV_PAGEOUT);
 	for (int i = 0; i < 50 && resident_kb(mem) > 0; i++) {
+		char amount[32];
+
 		if (i)
 			usleep(100 * 1000);
-		madvise(mem, SIZE, MADV_PAGEOUT);
+		snprintf(amount, sizeof(amount), "%ldK", resident_kb(mem));
+		write_file(CGROUP "/memory.reclaim", amount);
 	}
 }
 
@@ -226,6 +232,8 @@ zswap_off:
 int main(void)
 {
 	page = sysconf(_SC_PAGESIZE);
+	mkdir(CGROUP, 0755);
+	write_file(CGROUP "/cgroup.procs", "0");
 	demo("virtio disk", "/dev/vda", 0, 1);
 	demo("swapfile on ext4", "/swap/file", 0, 2);
 	demo("zram", "/dev/zram0", 0, 3);
