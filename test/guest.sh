@@ -1,0 +1,105 @@
+#!/bin/bash
+# guest.sh KERNEL [FACTOR]: run the swap tests in virtual machines of that
+# kernel configuration, one machine per program, as many at once as there
+# are CPUs to two. Adds to build/test/results. FACTOR stretches time limits.
+. "$(dirname "$0")/../tree/common.sh"
+. "$TOP/test/common.sh"
+config=${1:?usage: guest.sh KERNEL [FACTOR]}
+factor=${2:-1}
+kernel=$("$TOP/tree/build.sh" "$config")
+dir=$BUILD/test/guest-$config
+mkdir -p "$dir"
+new_tmp
+
+mapfile -t all < <("$TOP/test/build.sh" "$BUILD/test/bin")
+progs=()
+for p in ${all[@]+"${all[@]}"}; do
+	! wanted "guest-$config/$p" || progs+=("$p")
+done
+if [ ${#progs[@]} = 0 ]; then
+	[ ${#all[@]} -gt 0 ] || say "no swap_* program in tools/testing/selftests/mm yet"
+	exit 0
+fi
+# asked once, before several guests do
+"$TOP/vm/accel.sh" "$kernel" >/dev/null
+
+one() { # PROGRAM
+	local p=$1 rc=0 start=$SECONDS quiet=(--quiet)
+	[ ${#progs[@]} -gt 1 ] || quiet=()
+	"$TOP/vm/initramfs.sh" "$TMP/$p.initrd" "$BUILD/test/bin/$p"
+	"$TOP/vm/boot.sh" --kernel "$kernel" --initrd "$TMP/$p.initrd" \
+		--mem "${MEM:-512M}" --smp "${SMP:-2}" ${quiet[@]+"${quiet[@]}"} \
+		--disk 512M,discard --disk 1G,ext4 --disk 512M,discard --disk 512M \
+		--timeout $((${TEST_TIMEOUT:-900} * factor)) --log "$dir/$p.log" -- "
+		mkdir -p /swap
+		mount -t ext4 /dev/vdb /swap || exit 1
+		export SWAP_TEST_DISKS='/dev/vda /dev/vdc /dev/vdd' SWAP_TEST_DIR=/swap
+		export SWAP_TEST_SCALE=${TEST_SCALE:-1}
+		cd /tmp
+		{ $p ${ARGS:-} 2>&1; echo \$? >/tmp/status; } | tee /dev/\$RESULTS
+		exit \$(cat /tmp/status)" 2>"$TMP/$p.err" || rc=$?
+	sum_up "$p" "$rc" $((SECONDS - start)) >"$TMP/$p.out" 2>&1
+	cat "$TMP/$p.out" >&2
+}
+
+# the program's KTAP and how its guest ended, as results
+sum_up() { # PROGRAM STATUS SECONDS
+	local p=$1 rc=$2 name="guest-$config/$1" before after
+	tr -d '\r' <"$dir/$p.log.results" | awk -v prefix="$name: " '
+		# sub-tests are indented, only what a test as a whole says counts
+		/^1\.\.[0-9]+/ { plan = substr($1, 4) + 0 }
+		/^(not )?ok [0-9]+/ {
+			n++
+			status = $1 == "ok" ? "pass" : "fail"
+			line = $0
+			sub(/^(not )?ok [0-9]+( - )?/, "", line)
+			why = ""
+			if (match(line, /# *(SKIP|XFAIL)/)) {
+				if (line ~ /# *SKIP/) status = "skip"
+				why = substr(line, RSTART + RLENGTH)
+				line = substr(line, 1, RSTART - 1)
+			}
+			gsub(/^ +| +$/, "", line); gsub(/^ +| +$/, "", why)
+			if (line == "") { line = "test " n }
+			if (status == "fail") why = last
+			print status "\t" prefix line "\t" why
+			last = ""
+		}
+		/^# .*(Expected|:[0-9]+:)/ && last == "" { last = substr($0, 3) }
+		END { if (n < plan || !n)
+			print "fail\t" prefix "all of it\t" (plan ? n + 0 " of " plan " tests reported" : "it reported nothing") }
+	' >"$TMP/$p.res"
+	case $rc in
+	0 | 4) ;; # 4: kselftest for skipped
+	124 | 125 | 126)
+		printf 'fail\t%s: the guest\t%s\n' "$name" \
+			"$(grep '^vm: ' "$TMP/$p.err" | tail -n 1); log: ${dir#"$TOP"/}/$p.log" >>"$TMP/$p.res"
+		;;
+	*)
+		# the status of a program whose failed tests are counted above says
+		# nothing new; one without a failed test does
+		grep -q '^fail' "$TMP/$p.res" ||
+			printf 'fail\t%s: exit status\t%s\n' "$name" "$rc" >>"$TMP/$p.res"
+		;;
+	esac
+	# a kernel report fails the run even where tests failed anyway
+	if [ "$rc" != 126 ] && grep -q '^vm: the kernel complained' "$TMP/$p.err"; then
+		printf 'fail\t%s: the kernel\t%s\n' "$name" "complained; log: ${dir#"$TOP"/}/$p.log" >>"$TMP/$p.res"
+	fi
+	cat "$TMP/$p.res" >>"$RESULTS_FILE"
+	before=$(grep -c '^pass' "$TMP/$p.res" || true)
+	after=$(grep -c '^skip' "$TMP/$p.res" || true)
+	say "$name: $before passed, $(grep -c '^fail' "$TMP/$p.res" || true) failed, $after skipped ($3 s)"
+	awk -F '\t' '$1 == "fail" { print "    FAILED " $2 ": " $3 }' "$TMP/$p.res"
+	if grep -q '^fail' "$TMP/$p.res"; then
+		grep -v '^vm: tcg\|^vm: kvm' "$TMP/$p.err" | head -n 60 | sed 's/^/    /'
+	fi
+}
+
+slots=$(($(nproc) > 1 ? 2 : 1))
+[ "$(nproc)" -lt 8 ] || slots=$(($(nproc) / 3))
+for p in "${progs[@]}"; do
+	while [ "$(jobs -rp | wc -l)" -ge $slots ]; do wait -n || true; done
+	one "$p" &
+done
+wait
