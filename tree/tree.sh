@@ -22,8 +22,11 @@ if [ -n "${KERNEL_SRC:-}" ]; then
 		die "KERNEL_SRC=$KERNEL_SRC is not an unpacked kernel source."
 	name="Linux $version"
 	# the head of a git tree, or what a tarball leaves in Makefile
-	id="$name $KERNEL_SRC $(git -C "$KERNEL_SRC" rev-parse -q --verify HEAD 2>/dev/null ||
-		stat -c %Y "$KERNEL_SRC/Makefile")"
+	if [ -e "$KERNEL_SRC/.git" ]; then
+		id="$name $KERNEL_SRC $(git -C "$KERNEL_SRC" rev-parse HEAD)"
+	else
+		id="$name $KERNEL_SRC $(stat -c %Y "$KERNEL_SRC/Makefile")"
+	fi
 	case $version in
 	6.12.*) ;;
 	*) die "the series is for 6.12; KERNEL_SRC holds $version." ;;
@@ -89,6 +92,7 @@ if same_patches "$TMP/now"; then
 fi
 ! unwritten || die "$refuse"
 head=$(apply_series "$LINUX" base "$name")
+[ "$head" != "$(wgit -C "$LINUX" rev-parse HEAD)" ] || exit 0
 # only files that differ are touched: the next build is as small as it can be
 wgit -C "$LINUX" checkout -q -B series "$head"
 wgit -C "$LINUX" update-ref refs/workshop/written HEAD

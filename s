@@ -1,0 +1,1 @@
+  1 kernel report line1

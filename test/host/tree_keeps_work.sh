@@ -1,0 +1,34 @@
+#!/bin/bash
+# make tree never overwrites work that is not in series/.
+. "$(dirname "$0")/../../tree/common.sh"
+. "$TOP/test/workspace.sh"
+workspace
+toy_series
+head=$(wgit -C "$W" rev-parse HEAD)
+refused "holds work that is not in series/" "$WS/tree/tree.sh"
+"$WS/tree/write-back.sh"
+"$WS/tree/tree.sh" || fail "nothing to do is no error"
+
+# not committed: kept, as long as series/ asks for nothing else
+echo "int wip;" >>"$W/mm/edited.c"
+"$WS/tree/tree.sh"
+grep -q wip "$W/mm/edited.c" || fail "an edit was lost"
+refused "not committed" "$WS/tree/write-back.sh"
+cp "$WS"/series/0003-*.patch "$TMP/"
+rm "$WS"/series/0003-*.patch
+refused "holds work" "$WS/tree/tree.sh"
+grep -q wip "$W/mm/edited.c" || fail "an edit was lost"
+wgit -C "$W" checkout -q -- mm/edited.c
+
+# clean, and series/ changed: taken over, files that stay are not touched
+touch -d 2001-01-01 "$W/mm/edited.c"
+"$WS/tree/tree.sh"
+[ "$(wgit -C "$W" rev-parse HEAD)" != "$head" ] || fail "a shorter series was not taken over"
+[ -f "$W/mm/deleted.c" ] || fail "a shorter series was not taken over"
+[ "$(stat -c %Y "$W/mm/edited.c")" = "$(date -d 2001-01-01 +%s)" ] || fail "an unchanged file was touched"
+cp "$TMP"/0003-*.patch "$WS/series/"
+"$WS/tree/tree.sh"
+[ ! -e "$W/mm/deleted.c" ] || fail "the series was not taken over"
+
+wgit -C "$W" checkout -q --detach
+refused "not on its branch" "$WS/tree/write-back.sh"
