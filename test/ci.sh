@@ -1,0 +1,31 @@
+#!/bin/bash
+# ci.sh: make test-ci. The same swap tests in a kernel with every check on,
+# the other configurations, and every patch by itself.
+. "$(dirname "$0")/../tree/common.sh"
+. "$TOP/test/common.sh"
+export RESULTS_FILE=$BUILD/test/results-ci
+"$TOP/tree/need.sh" tree build vm check
+mkdir -p "$BUILD/test"
+: >"$RESULTS_FILE"
+start=$SECONDS
+"$TOP/tree/tree.sh"
+
+# debug: about a fifth of the work per second, so smaller tests, longer limits
+if "$TOP/tree/build.sh" debug >/dev/null; then
+	result pass "kernel/debug builds"
+	MEM=${MEM:-768M} TEST_SCALE=${TEST_SCALE:-0.25} TEST_TIMEOUT=${TEST_TIMEOUT:-900} \
+		"$TOP/test/guest.sh" debug 2 || result fail "guest-debug" "the tests could not be run"
+else
+	result fail "kernel/debug builds"
+fi
+
+if grep -qE '^(# )?CONFIG_' "$TOP/config/without.config"; then
+	step kernel/without "$TOP/tree/build.sh" without
+else
+	result skip "kernel/without" "the series has no option of its own to leave out"
+fi
+step kernel/noswap-mm env KCFLAGS=-Werror "$TOP/tree/build.sh" noswap mm/
+
+"$TOP/test/patches.sh" || result fail "patches" "could not be built one by one"
+say "$(((SECONDS - start) / 60)):$(printf %02d $(((SECONDS - start) % 60))) in all; results: ${BUILD#"$TOP"/}/test-ci.tap"
+summary "$BUILD/test-ci.tap"
