@@ -14,6 +14,7 @@ for t in "$TOP"/test/host/*.sh; do
 	! wanted "$name" || step "$name" bash "$t"
 done
 if [ -z "${T:-}" ] || [ "${T#host/}" = "$T" ]; then
+	! wanted kselftest || "$TOP/test/kselftest.sh" || result fail "kselftest" "could not be run"
 	"$TOP/test/guest.sh" main || result fail "guest-main" "the tests could not be run"
 fi
 say "$(((SECONDS - start) / 60)):$(printf %02d $(((SECONDS - start) % 60))) in all; results: ${BUILD#"$TOP"/}/test.tap"

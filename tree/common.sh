@@ -52,9 +52,10 @@ patches() {
 	done
 }
 
+export TMPDIR=$TOP/build/tmp
+mkdir -p "$TMPDIR"
 TMP=
 new_tmp() {
-	mkdir -p "$TOP/build/tmp"
 	TMP=$(mktemp -d "$TOP/build/tmp/${0##*/}.XXXXXX")
 	trap 'rm -rf "$TMP"' EXIT
 }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # need.sh GROUP...: make sure that the tools of these groups are there.
 # Root gets what is missing installed; everybody else gets the one command
-# that does it. Groups: tree build vm rootfs check deb
+# that does it. Groups: tree build vm rootfs check deb kselftest
 . "$(dirname "$0")/common.sh"
 
 # what must be there (a command, or a header's path) and Debian's package
@@ -19,8 +19,9 @@ group() {
 		esac
 		echo "busybox:busybox-static mke2fs:e2fsprogs cpio:cpio timeout:coreutils
 		gcc:gcc /usr/include/stdio.h:libc6-dev" ;;
+	kselftest) echo "/usr/include/numa.h:libnuma-dev /usr/include/sys/capability.h:libcap-dev" ;;
 	rootfs) echo "mmdebstrap:mmdebstrap mke2fs:e2fsprogs" ;;
-	check) echo "sparse:sparse perl:perl codespell:codespell" ;;
+	check) echo "sparse:sparse perl:perl" ;;
 	deb) echo "dpkg-buildpackage:dpkg-dev rsync:rsync dh:debhelper
 		fakeroot:fakeroot kmod:kmod cpio:cpio" ;;
 	*) die "need.sh: no group called '$1'" ;;
@@ -63,10 +64,10 @@ command -v apt-get >/dev/null ||
 
 say "installing ${pkgs[*]}"
 export DEBIAN_FRONTEND=noninteractive
-install() { apt-get install -y -q --no-install-recommends "${pkgs[@]}"; }
+install() { env -u TMPDIR apt-get install -y -q --no-install-recommends "${pkgs[@]}"; }
 new_tmp
 if ! install >"$TMP/log" 2>&1; then
-	apt-get update -q >>"$TMP/log" 2>&1 || true
+	env -u TMPDIR apt-get update -q >>"$TMP/log" 2>&1 || true
 	install >>"$TMP/log" 2>&1 || {
 		tail -n 15 "$TMP/log" >&2
 		die "apt-get could not install: ${pkgs[*]}"
