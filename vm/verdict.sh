@@ -35,5 +35,5 @@ tr -d '\r' <"$1" | awk '
 		}
 	}
 	quote > 0 { print "    " $0; if (--quote == 0) print "    [...]" }
-	END { if (n) { printf "  %d kernel report line%s\n", n, n > 1 ? "s" : ""; exit 1 } }
+	END { if (n) { printf "  %d kernel report line%s\n", n, (n > 1 ? "s" : ""); exit 1 } }
 '

@@ -1,1 +1,0 @@
-  1 kernel report line1
