@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _MM_SWAP_CLUSTER_H
+#define _MM_SWAP_CLUSTER_H
+
+#include <linux/local_lock.h>
+#include <linux/swap.h>
+
+#ifdef CONFIG_THP_SWAP
+#define SWAPFILE_CLUSTER	HPAGE_PMD_NR
+#else
+#define SWAPFILE_CLUSTER	256
+#endif
+
+/* A constant without CONFIG_THP_SWAP, which lets the compiler drop code */
+static inline unsigned int swap_entry_order(unsigned int order)
+{
+	return IS_ENABLED(CONFIG_THP_SWAP) ? order : 0;
+}
+
+/*
+ * How much room a cluster has, and with that the list it is on. A cluster with
+ * room belongs to the order of the allocations that are made from it.
+ */
+enum swap_cluster_state {
+	CLUSTER_FREE,		/* no slot in use */
+	CLUSTER_NONFULL,	/* some slots free */
+	CLUSTER_FRAG,		/* the same, but searched before or some CPU's */
+	CLUSTER_FULL,		/* no slot free */
+	CLUSTER_DISCARD,	/* no slot in use, to be discarded before reuse */
+};
+
+/*
+ * SWAPFILE_CLUSTER slots, naturally aligned on the device.
+ */
+struct swap_cluster_info {
+	/*
+	 * Protects the fields below and the elements of
+	 * swap_info_struct->swap_map that belong to the cluster. A cluster
+	 * changes its state and its list under this lock and si->lock.
+	 */
+	spinlock_t lock;
+	u16 count;		/* slots in use, unusable ones included */
+	u8 state;		/* enum swap_cluster_state */
+	u8 order;		/* of the allocations made here */
+	struct list_head list;	/* the list that goes with the state */
+};
+
+/*
+ * The first page in the swap file is the swap header, which is always marked
+ * bad to prevent it from being allocated as an entry. This also prevents the
+ * cluster to which it belongs being marked free. Therefore 0 is safe to use as
+ * a sentinel to indicate next is not valid in swap_current_cluster.
+ */
+#define SWAP_NEXT_INVALID	0
+
+/*
+ * The cluster that entries are being allocated from. Each CPU has its own, so
+ * that it swaps out sequentially and without disturbing the others; the CPUs
+ * share one on a rotating device, which would have to seek between them.
+ */
+struct swap_current_cluster {
+	local_lock_t lock;	/* not used by a rotating device */
+	unsigned int next[SWAP_NR_ORDERS]; /* Likely next allocation offset */
+};
+
+/**
+ * swap_cluster_lock() - Lock the cluster that a slot belongs to.
+ * @si: The device.
+ * @offset: The slot.
+ *
+ * Return: The cluster.
+ */
+static inline struct swap_cluster_info *
+swap_cluster_lock(struct swap_info_struct *si, unsigned long offset)
+{
+	struct swap_cluster_info *ci = si->cluster_info + offset / SWAPFILE_CLUSTER;
+
+	spin_lock(&ci->lock);
+	return ci;
+}
+
+static inline void swap_cluster_unlock(struct swap_cluster_info *ci)
+{
+	spin_unlock(&ci->lock);
+}
+
+/* mm/swap_cluster.c */
+int swap_clusters_init(struct swap_info_struct *si,
+		       union swap_header *swap_header,
+		       const unsigned char *swap_map, unsigned long maxpages);
+void swap_clusters_exit(struct swap_info_struct *si);
+void swap_clusters_quiesce(struct swap_info_struct *si);
+unsigned long swap_cluster_alloc(struct swap_info_struct *si,
+				 unsigned char usage, unsigned int order);
+void swap_cluster_free(struct swap_info_struct *si,
+		       struct swap_cluster_info *ci,
+		       unsigned long offset, unsigned int nr);
+
+/* When swap_try_to_reclaim() is to free the slot; any that holds will do */
+#define TTRS_ANYWAY		0x1	/* always */
+#define TTRS_UNMAPPED		0x2	/* if nobody maps the folio */
+#define TTRS_FULL		0x4	/* if swap is getting full */
+
+/* mm/swapfile.c: what clusters ask of the device they belong to */
+int swap_try_to_reclaim(struct swap_info_struct *si, unsigned long offset,
+			unsigned long flags);
+void swap_discard_slots(struct swap_info_struct *si, pgoff_t start_page,
+			pgoff_t nr_pages);
+void swap_usage_add(struct swap_info_struct *si, unsigned int nr);
+void swap_usage_sub(struct swap_info_struct *si, unsigned int nr);
+void swap_slots_forget(struct swap_info_struct *si, unsigned long offset,
+		       unsigned int nr);
+
+#endif /* _MM_SWAP_CLUSTER_H */
