@@ -11,12 +11,13 @@ start=$SECONDS
 "$TOP/tree/tree.sh"
 
 # debug: about a fifth of the work per second, so smaller tests, longer limits
-if "$TOP/tree/build.sh" debug >/dev/null; then
+if KERNEL_debug=$("$TOP/tree/build.sh" debug); then
+	export KERNEL_debug
 	result pass "kernel/debug builds"
 	MEM=${MEM:-768M} TEST_SCALE=${TEST_SCALE:-0.25} TEST_TIMEOUT=${TEST_TIMEOUT:-900} \
 		"$TOP/test/guest.sh" debug 2 || result fail "guest-debug" "the tests could not be run"
 else
-	result fail "kernel/debug builds"
+	result fail "kernel/debug builds" "log: ${BUILD#"$TOP"/}/obj-debug/build.log"
 fi
 
 if grep -qE '^(# )?CONFIG_' "$TOP/config/without.config"; then

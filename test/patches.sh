@@ -31,19 +31,26 @@ go_to() { wgit -C "$src" checkout -q --force --detach "$1"; }
 objects() { # COMMIT [COMMIT]: or between two
 	wgit -C "$src" diff --name-only --no-renames --diff-filter=AM "$1" "$2" |
 		grep -E '^(mm|kernel|fs|block|lib|drivers|init|arch/x86)/.*\.c$' | while IFS= read -r c; do
-		[ ! -f "$src/$c" ] || built "$c" && echo "${c%.c}.o"
+		if [ -f "$src/$c" ] && built "$c"; then echo "${c%.c}.o"; fi
 	done
 }
-# is it in this configuration? Ask its directory's makefile.
-built() {
-	local dir name
-	dir=$(dirname "$1") name=$(basename "$1" .c)
-	# an object that no configuration option guards, or one that is on
-	grep -hE "(^|[ 	])$name\.o( |	|\\\\|$)" "$src/$dir/Makefile" >"$TMP/lines" || return 1
-	if grep -oE 'CONFIG_[A-Z0-9_]+' "$TMP/lines" | sort -u >"$TMP/opts" && [ -s "$TMP/opts" ]; then
-		! grep -vE 'CONFIG_' "$TMP/lines" | grep -q . || return 0
-		grep -qxFf <(sed 's/$/=y/' "$TMP/opts") "$obj/.config"
-	fi
+# is it in this configuration? Ask the makefiles of its directory and of
+# those above.
+built() { # FILE.c
+	local dir item
+	case $1 in */*nommu.c) return 1 ;; esac
+	dir=$(dirname "$1") item=$(basename "$1" .c).o
+	while :; do
+		enabled "$src/$dir/Makefile" "$item" || return 1
+		item=$(basename "$dir")/
+		dir=$(dirname "$dir")
+		[ "$dir" != . ] || return 0
+	done
+}
+enabled() { # MAKEFILE ITEM: no option guards it, or one that is on
+	grep -hE "(^|[[:space:]])${2//./\\.}([[:space:]\\]|\$)" "$1" >"$TMP/lines" || return 1
+	! grep -v CONFIG_ "$TMP/lines" | grep -q . || return 0
+	grep -oE 'CONFIG_[A-Z0-9_]+' "$TMP/lines" | sort -u | sed 's/$/=y/' | grep -qxFf - "$obj/.config"
 }
 
 # all objects that a changed header can break: mm/, and who includes it
@@ -54,11 +61,11 @@ header_users() { # COMMIT COMMIT
 	while IFS= read -r h; do
 		case $h in
 		include/*)
-			(cd "$src" && grep -rlE "#include <${h#include/}>" kernel fs block drivers/block init arch/x86/mm --include='*.c' || true)
+			(cd "$src" && grep -rlE "#include <${h#include/}>" kernel fs block drivers/block --include='*.c' || true)
 			;;
 		esac
 	done <"$TMP/headers" | sort -u | while IFS= read -r c; do
-		[ ! -f "$obj/${c%.c}.o" ] || echo "${c%.c}.o"
+		if built "$c"; then echo "${c%.c}.o"; fi
 	done
 }
 
@@ -76,9 +83,10 @@ go_to base
 "$TOP/tree/configure.sh" "$src" "$obj" "$TOP/config/main.config" "$TOP/config/patches.config"
 : >"$TMP/base.log"
 make_w "$TMP/base.log" prepare || { tail "$TMP/base.log" >&2; die "the base does not build."; }
-objects base "$head" >"$TMP/all" 2>/dev/null || true
 mapfile -t objs < <(objects base "$head")
+mapfile -t users < <(header_users base "$head")
 [ ${#objs[@]} = 0 ] || make_w "$TMP/base.log" C=2 "${objs[@]}" || true
+[ ${#users[@]} = 0 ] || make_w "$TMP/base.log" "${users[@]}" || true
 warnings "$TMP/base.log" >"$TMP/known" || true
 
 one() { # N
@@ -97,18 +105,18 @@ one() { # N
 	if [ $rc = 0 ] && [ ${#objs[@]} -gt 0 ]; then
 		make_w "$log" C=2 "${objs[@]}" || rc=1
 	fi
-	if [ $rc = 0 ] && [ "$n" = 0 ]; then
-		make_w "$log" || rc=1
-	elif [ $rc = 0 ] && [ ${#users[@]} -gt 0 ]; then
+	if [ $rc = 0 ] && [ ${#users[@]} -gt 0 ]; then
 		make_w "$log" "${users[@]}" || rc=1
 	fi
 	warnings "$log" | comm -13 "$TMP/known" - >"$TMP/new" || true
+	if [ $rc = 0 ] && [ "$n" = 0 ]; then
+		make_w "$log" vmlinux || rc=1
+	fi
 	if [ $rc != 0 ]; then
 		grep -E -B1 -A4 'error:|\*\*\*' "$log" | head -n 25 >&2
 		result fail "patch/$name: builds" "log: ${log#"$TOP"/}"
 	elif [ "$n" = 0 ]; then
-		[ -s "$obj/arch/x86/boot/bzImage" ] && result pass "patch/$name: builds whole" ||
-			result fail "patch/$name: builds whole" "no kernel image"
+		result pass "patch/$name: builds whole"
 	else
 		result pass "patch/$name: builds"
 	fi

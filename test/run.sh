@@ -3,17 +3,30 @@
 # swap tests in virtual machines of the main kernel.
 . "$(dirname "$0")/../tree/common.sh"
 . "$TOP/test/common.sh"
-"$TOP/tree/need.sh" tree build vm
+"$TOP/tree/need.sh" tree build vm kselftest
 mkdir -p "$BUILD/test"
 : >"$RESULTS_FILE"
 start=$SECONDS
 "$TOP/tree/tree.sh"
+
+guests=1
+case ${T:-} in host/*) guests=0 ;; esac
+if [ $guests = 1 ]; then
+	# built once, and not asked again whether it is up to date
+	if KERNEL_main=$("$TOP/tree/build.sh" main); then
+		export KERNEL_main
+		result pass "kernel/main builds"
+	else
+		result fail "kernel/main builds" "log: ${BUILD#"$TOP"/}/obj-main/build.log"
+		guests=0
+	fi
+fi
 for t in "$TOP"/test/host/*.sh; do
 	[ -e "$t" ] || continue
 	name=host/$(basename "$t" .sh)
 	! wanted "$name" || step "$name" bash "$t"
 done
-if [ -z "${T:-}" ] || [ "${T#host/}" = "$T" ]; then
+if [ $guests = 1 ]; then
 	! wanted kselftest || "$TOP/test/kselftest.sh" || result fail "kselftest" "could not be run"
 	"$TOP/test/guest.sh" main || result fail "guest-main" "the tests could not be run"
 fi

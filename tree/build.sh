@@ -13,6 +13,13 @@ debug) fragments=("$c/main.config" "$c/debug.config" "$c/fault.config") ;;
 *) die "no kernel configuration is called '$name' (main, without, noswap, debug)." ;;
 esac
 
+# a caller that has just built it says so
+built=KERNEL_$name
+if [ $# = 0 ] && [ -f "${!built:-}" ]; then
+	echo "${!built}"
+	exit 0
+fi
+
 "$TOP/tree/need.sh" build
 "$TOP/tree/tree.sh"
 obj=$BUILD/obj-$name
