@@ -190,6 +190,7 @@ TODO=$(printf '%s\n' "${SELECTED[@]}" | awk -v k=${#NAMES[@]} -v r="$RUNS" -v p=
 one() { # NAME IMAGE RUN GROUP KIND...
 	local name=$1 image=$2 run=$3 group=$4
 	shift 4
+	case $group in pages-*) set -- "$@" "$run" ;; esac
 	boot "$LOGS/$group@$name@$run" "$image" "$@"
 }
 

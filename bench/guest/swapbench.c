@@ -2,7 +2,7 @@
 /*
  * What the benchmark does inside the guest: one job per boot.
  *
- *   swapbench pages <backend> <MB> <rounds>
+ *   swapbench pages <backend> <MB> <rounds> <boot>
  *		the cost per page of each operation
  *   swapbench push <backend> <processes> <MB> <rounds>
  *		several CPUs pushing out at once
@@ -498,14 +498,25 @@ static struct forked measure_fork(void)
 	return f;
 }
 
+/*
+ * Without this, one boot would be like the other to the last instruction, and
+ * the spread of nothing would hide how much depends on where ticks fall.
+ */
+static void stagger(int boot, int round)
+{
+	uint64_t until = nsec() + (boot * 613 + round * 257) % 4000 * 1000;
+
+	while (nsec() < until)
+		;
+}
+
 static void job_pages(char **arg)
 {
 	const char *backend = arg[0];
 	size_t bytes = strtoul(arg[1], NULL, 0) * MB, pages = bytes / PG;
-	int rounds = atoi(arg[2]);
+	int rounds = atoi(arg[2]), boot = atoi(arg[3]);
 	const char *dev = setup_backend(backend);
 	struct stopwatch w;
-	char name[64];
 
 	join_cgroup();
 	for (int r = 1; r <= rounds; r++) {
@@ -516,6 +527,7 @@ static void job_pages(char **arg)
 
 		none = measure_fork();
 		fill(p, pages);
+		stagger(boot, r);
 
 		start(&w);
 		pageout(p, pages);
@@ -550,7 +562,6 @@ static void job_pages(char **arg)
 		munmap(p, bytes);
 		zap = stop(&w);
 
-		snprintf(name, sizeof(name), "round%d", r);
 		printf("# round %d: left in by the pageouts: %zu %zu\n",
 		       r, left1, left2);
 		if (r == 1)
@@ -788,7 +799,7 @@ static const struct job {
 	int args;
 	void (*run)(char **arg);
 } jobs[] = {
-	{ "pages", 3, job_pages },
+	{ "pages", 4, job_pages },
 	{ "push", 4, job_push },
 	{ "swapon", 2, job_swapon },
 	{ "usemem", 2, job_usemem },
