@@ -37,12 +37,11 @@ static unsigned long cluster_offset(struct swap_info_struct *si,
 	return (ci - si->cluster_info) * (unsigned long)SWAPFILE_CLUSTER;
 }
 
-/* The first slot behind the cluster, or behind the device's last */
+/* The first slot behind a slot's cluster, or behind the device's last */
 static unsigned long cluster_end(struct swap_info_struct *si,
-				 struct swap_cluster_info *ci)
+				 unsigned long offset)
 {
-	return min(cluster_offset(si, ci) + SWAPFILE_CLUSTER,
-		   (unsigned long)si->max);
+	return min(ALIGN(offset + 1, SWAPFILE_CLUSTER), (unsigned long)si->max);
 }
 
 static struct list_head *cluster_list(struct swap_info_struct *si,
@@ -100,7 +99,7 @@ static struct swap_cluster_info *cluster_first(struct swap_info_struct *si,
 {
 	struct swap_cluster_info *ci;
 
-	/* Saves the lock; what comes to the list just now may be missed */
+	/* Saves the lock. One that comes just now, or moves, may be missed */
 	if (list_empty(list))
 		return NULL;
 
@@ -218,7 +217,7 @@ static unsigned long cluster_scan(struct swap_info_struct *si,
 				  unsigned long offset, unsigned char usage,
 				  unsigned int order, bool reclaim)
 {
-	unsigned long end = cluster_end(si, ci);
+	unsigned long end = cluster_end(si, offset);
 	unsigned int nr = 1 << order;
 	bool cached;
 
@@ -448,12 +447,13 @@ static void cluster_reclaim_full(struct swap_info_struct *si, long to_scan)
 		 * as in cluster_reclaim_range().
 		 */
 		offset = cluster_offset(si, ci);
-		end = cluster_end(si, ci);
+		end = cluster_end(si, offset);
 		while (offset < end) {
 			nr = 0;
 			if (READ_ONCE(si->swap_map[offset]) == SWAP_HAS_CACHE)
-				nr = swap_try_to_reclaim(si, offset, TTRS_ANYWAY);
-			offset += nr ? abs(nr) : 1;
+				nr = abs(swap_try_to_reclaim(si, offset, TTRS_ANYWAY));
+			/* On to the end of the folio; folios are aligned in swap */
+			offset = nr ? ALIGN(offset + 1, nr) : offset + 1;
 		}
 		cond_resched();
 	}
@@ -468,7 +468,7 @@ static unsigned long cluster_alloc_scarce(struct swap_info_struct *si,
 					  unsigned int order)
 {
 	unsigned long nr_clusters = DIV_ROUND_UP(si->max, SWAPFILE_CLUSTER);
-	unsigned long found = 0;
+	unsigned long nr_frag, found = 0;
 
 	if (vm_swap_full()) {
 		cluster_reclaim_full(si, 1);
@@ -477,22 +477,42 @@ static unsigned long cluster_alloc_scarce(struct swap_info_struct *si,
 	/* An order that fills a cluster finds room only in a free one */
 	if ((1 << order) == SWAPFILE_CLUSTER)
 		return found;
+	/* Nonfull clusters that fail go to the end of the list: not once more */
+	nr_frag = READ_ONCE(si->frag_cluster_nr[order]);
 	if (!found)
 		found = cluster_alloc_list(si, &si->nonfull_clusters[order],
 					   nr_clusters, usage, order);
-	/* Clusters that fail go to the end of this list: search it once */
 	if (!found)
 		found = cluster_alloc_list(si, &si->frag_clusters[order],
-					   READ_ONCE(si->frag_cluster_nr[order]),
-					   usage, order);
+					   nr_frag, usage, order);
 	return found;
+}
+
+/*
+ * Is there a cluster with room for one slot? The lists are searched one after
+ * the other, and a cluster can move past that from one not yet searched to one
+ * that was: after a failure only this tells that the device has no room.
+ */
+static bool cluster_has_room(struct swap_info_struct *si)
+{
+	unsigned int order;
+	bool room;
+
+	spin_lock(&si->lock);
+	room = !list_empty(&si->free_clusters);
+	for (order = 0; !room && order < SWAP_NR_ORDERS; order++)
+		room = !list_empty(&si->nonfull_clusters[order]) ||
+		       !list_empty(&si->frag_clusters[order]);
+	spin_unlock(&si->lock);
+
+	return room;
 }
 
 static void swap_reclaim_work(struct work_struct *work)
 {
 	struct swap_info_struct *si;
 
-	si = container_of(work, struct swap_info_struct, reclaim_work);
+	si = container_of(work, struct swap_info_struct, reclaim_work.work);
 
 	cluster_reclaim_full(si, atomic_long_read(&si->inuse_pages) /
 				 SWAPFILE_CLUSTER + 1);
@@ -523,6 +543,7 @@ unsigned long swap_cluster_alloc(struct swap_info_struct *si,
 	if (order && !(si->flags & SWP_BLKDEV))
 		return 0;
 
+retry:
 	do {
 		found = cluster_alloc_current(si, usage, order);
 		if (found)
@@ -530,8 +551,12 @@ unsigned long swap_cluster_alloc(struct swap_info_struct *si,
 		found = cluster_alloc_scarce(si, usage, order);
 	} while (!found && cluster_discard_one(si));
 
-	if (!found && !order)
+	if (!found && !order) {
 		found = cluster_steal(si, usage);
+		/* Somebody else moved what has room: there is progress */
+		if (!found && swap_writeok(si) && cluster_has_room(si))
+			goto retry;
+	}
 
 	if (found)
 		cluster_set_current(si, found, order);
@@ -577,11 +602,12 @@ void swap_cluster_free(struct swap_info_struct *si,
 }
 
 /**
- * swap_clusters_quiesce() - Wait until nobody allocates from a device.
+ * swap_clusters_quiesce() - Pass through the lock of every cluster of a device.
  * @si: The device. SWP_WRITEOK has been cleared.
  *
  * Who saw SWP_WRITEOK set under the lock of a cluster has taken his slots when
- * that lock is free again, and who gets the lock later sees it cleared.
+ * that lock is free again, and who gets the lock later sees it cleared: nobody
+ * allocates from the device any more.
  *
  * Context: May sleep.
  */
@@ -670,7 +696,7 @@ int swap_clusters_init(struct swap_info_struct *si,
 	unsigned long i, j;
 
 	INIT_WORK(&si->discard_work, swap_discard_work);
-	INIT_WORK(&si->reclaim_work, swap_reclaim_work);
+	INIT_DELAYED_WORK(&si->reclaim_work, swap_reclaim_work);
 
 	INIT_LIST_HEAD(&si->free_clusters);
 	INIT_LIST_HEAD(&si->full_clusters);

@@ -36,7 +36,8 @@ struct swap_cluster_info {
 	/*
 	 * Protects the fields below and the elements of
 	 * swap_info_struct->swap_map that belong to the cluster. A cluster
-	 * changes its state and its list under this lock and si->lock.
+	 * changes its state, and its list with it, under this lock and
+	 * si->lock.
 	 */
 	spinlock_t lock;
 	u16 count;		/* slots in use, unusable ones included */
@@ -68,6 +69,8 @@ struct swap_current_cluster {
  * @si: The device.
  * @offset: The slot.
  *
+ * Context: The caller keeps the device from being swapped off: by a reference,
+ * or because the slot is in use and cannot be freed meanwhile.
  * Return: The cluster.
  */
 static inline struct swap_cluster_info *

@@ -1,0 +1,510 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Failures that are made to happen: allocations (fault injection) and reads
+ * and writes (device mapper). No data may be lost but what cannot be read,
+ * and no slot.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <signal.h>
+#include <linux/dm-ioctl.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "../kselftest_harness.h"
+#include "swap_util.h"
+
+#define DEBUGFS	"/sys/kernel/debug"
+
+FIXTURE(swap_enomem)
+{
+	struct swt_ctx ctx;
+	struct swt_dev *dev;
+	size_t page;
+};
+
+FIXTURE_VARIANT(swap_enomem)
+{
+	enum swt_backend backend;
+};
+
+FIXTURE_VARIANT_ADD(swap_enomem, disk)
+{
+	.backend = SWT_DISK,
+};
+
+FIXTURE_VARIANT_ADD(swap_enomem, disk_rotational)
+{
+	.backend = SWT_DISK_ROT,
+};
+
+FIXTURE_VARIANT_ADD(swap_enomem, swapfile)
+{
+	.backend = SWT_FILE,
+};
+
+FIXTURE_VARIANT_ADD(swap_enomem, zram)
+{
+	.backend = SWT_ZRAM,
+};
+
+FIXTURE_VARIANT_ADD(swap_enomem, zswap)
+{
+	.backend = SWT_ZSWAP,
+};
+
+/* Let allocations fail that may sleep, too, but not yet. */
+static int arm(struct swt_ctx *ctx)
+{
+	static const char * const what[] = { "failslab", "fail_page_alloc" };
+	char path[128];
+	int i, ret, n = 0;
+
+	if (access("/proc/self/fail-nth", W_OK))
+		return swt_skip("no fault injection in this kernel");
+	if (access(DEBUGFS "/failslab", F_OK) && access(DEBUGFS "/fail_page_alloc", F_OK))
+		mount("none", DEBUGFS, "debugfs", 0, NULL);
+	for (i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), DEBUGFS "/%s", what[i]);
+		if (access(path, F_OK))
+			continue;
+		n++;
+		snprintf(path, sizeof(path), DEBUGFS "/%s/ignore-gfp-wait", what[i]);
+		ret = swt_set(ctx, path, "N");
+		snprintf(path, sizeof(path), DEBUGFS "/%s/verbose", what[i]);
+		ret = ret ?: swt_set(ctx, path, "0");
+		snprintf(path, sizeof(path), DEBUGFS "/%s/task-filter", what[i]);
+		ret = ret ?: swt_set(ctx, path, "Y");
+		snprintf(path, sizeof(path), DEBUGFS "/%s/probability", what[i]);
+		ret = ret ?: swt_set(ctx, path, "0");
+		snprintf(path, sizeof(path), DEBUGFS "/%s/times", what[i]);
+		ret = ret ?: swt_set(ctx, path, "-1");
+		if (i) {
+			snprintf(path, sizeof(path), DEBUGFS "/%s/min-order", what[i]);
+			ret = ret ?: swt_set(ctx, path, "0");
+		}
+		if (ret)
+			return ret;
+	}
+	return n ? 0 : swt_skip("neither failslab nor fail_page_alloc");
+}
+
+/* In per cent, for tasks that ask for it. */
+static void set_probability(int percent)
+{
+	swt_write(DEBUGFS "/failslab/probability", "%d", percent);
+	swt_write(DEBUGFS "/fail_page_alloc/probability", "%d", percent);
+}
+
+FIXTURE_SETUP(swap_enomem)
+{
+	int ret;
+
+	self->page = swt_page();
+	ret = swt_begin(&self->ctx) ?:
+	      arm(&self->ctx) ?:
+	      swt_dev_new(&self->ctx, &self->dev, variant->backend, 8192);
+	ret = swt_setup_done(&self->ctx, ret);
+	if (ret == SWT_SKIP)
+		SKIP(return, "%s", swt_msg());
+	ASSERT_EQ(0, ret) TH_LOG("%s", swt_msg());
+}
+
+FIXTURE_TEARDOWN_PARENT(swap_enomem)
+{
+	set_probability(0);
+	EXPECT_EQ(0, swt_end(&self->ctx)) TH_LOG("%s", swt_msg());
+}
+
+/* The next n-th allocation of this task fails; did it? */
+static int fail_nth_fd;
+
+static void fail_nth(int n)
+{
+	char buf[16];
+
+	if (!fail_nth_fd)
+		fail_nth_fd = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
+	snprintf(buf, sizeof(buf), "%d", n);
+	if (pwrite(fail_nth_fd, buf, strlen(buf), 0) < 0)
+		perror("fail-nth");
+}
+
+static bool failed_nth(void)
+{
+	char buf[16] = "";
+
+	if (pread(fail_nth_fd, buf, sizeof(buf) - 1, 0) < 0)
+		perror("fail-nth");
+	return atoi(buf) == 0;
+}
+
+/* Each allocation that swapon(2) makes fails once. */
+TEST_F_TIMEOUT(swap_enomem, swapon, 120)
+{
+	long total = swt_meminfo("SwapTotal");
+	int n, err, refused = 0;
+	bool hit = true;
+
+	for (n = 1; hit && n < 3000; n++) {
+		fail_nth(n);
+		err = swapon(self->dev->path, 0) ? errno : 0;
+		hit = failed_nth();
+		fail_nth(0);
+		if (err) {
+			refused++;
+			ASSERT_EQ(true, hit);
+			EXPECT_EQ(-1, swt_used(self->dev)) TH_LOG("n = %d", n);
+			EXPECT_EQ(total, swt_meminfo("SwapTotal"));
+			EXPECT_EQ(true, err == ENOMEM || err == EIO)
+				TH_LOG("n = %d: %s", n, strerror(err));
+			continue;
+		}
+		ASSERT_EQ(0, swapoff(self->dev->path));
+	}
+	TH_LOG("%d allocations, %d times refused", n, refused);
+	EXPECT_LT(3, refused);
+	SWT_OK(swt_on(self->dev, 100, 0));
+}
+
+/* The same for swapoff(2) with data on the device. */
+TEST_F_TIMEOUT(swap_enomem, swapoff, 120)
+{
+	size_t len = 300 * self->page;
+	char *p = swt_map(len);
+	int n, err, refused = 0;
+	bool hit = true;
+
+	SWT_OK(swt_on(self->dev, 100, 0));
+	swt_fill(p, len, 1);
+	for (n = 1; hit && n < 2000; n += 1 + n / 10) {
+		ASSERT_EQ(300, swt_pageout(p, len));
+		if (n % 3 == 0)
+			swt_drop_cache(&self->ctx, p, len);
+		fail_nth(n);
+		err = swapoff(self->dev->path) ? errno : 0;
+		hit = failed_nth();
+		fail_nth(0);
+		if (err) {
+			refused++;
+			EXPECT_EQ(ENOMEM, err);
+			EXPECT_LE(0, swt_used(self->dev));
+		} else {
+			self->dev->on = false;
+			EXPECT_EQ(-1, swt_used(self->dev));
+			SWT_OK(swt_on(self->dev, 100, 0));
+		}
+		EXPECT_EQ(-1, swt_verify(p, len, 1)) TH_LOG("n = %d", n);
+	}
+	TH_LOG("up to allocation %d, %d times refused", n, refused);
+}
+
+/*
+ * Swapping out and in while every tenth allocation fails. Only instructions
+ * that touch memory and madvise() may be used then.
+ */
+TEST_F_TIMEOUT(swap_enomem, swapping, 120)
+{
+	double end = swt_now() + swt_seconds(2);
+	size_t i, len = 600 * self->page;
+	char *p = swt_map(len);
+	pid_t pid[3];
+	int fd, k;
+
+	SWT_OK(swt_on(self->dev, 100, 0));
+	for (k = 0; k < 3; k++) {
+		pid[k] = swt_fork();
+		if (pid[k])
+			continue;
+		fd = open("/proc/self/make-it-fail", O_WRONLY);
+		swt_fill(p, len, k);
+		set_probability(10);
+		if (write(fd, "1", 1) != 1)
+			_exit(1);
+		for (i = k; swt_now() < end; i += 1000) {
+			madvise(p, len, MADV_PAGEOUT);
+			if (swt_verify(p, len, i) != -1)
+				_exit(2);
+			madvise(p, len, MADV_WILLNEED);
+			swt_fill(p, len, i + 1000);
+		}
+		_exit(0);
+	}
+	for (k = 0; k < 3; k++)
+		EXPECT_EQ(0, swt_wait(pid[k]));
+	set_probability(0);
+}
+
+/* fork() has to take references to slots, and gives them back if it fails. */
+TEST_F_TIMEOUT(swap_enomem, fork, 120)
+{
+	size_t len = 200 * self->page;
+	char *p = swt_map(len);
+	int n, forked = 0;
+	pid_t pid;
+
+	SWT_OK(swt_on(self->dev, 100, 0));
+	swt_fill(p, len, 1);
+	ASSERT_EQ(200, swt_pageout(p, len));
+	swt_drop_cache(&self->ctx, p, len);
+	for (n = 1; n < 150; n++) {
+		fail_nth(n);
+		pid = fork();
+		if (!pid)
+			_exit(swt_verify(p, len, 1) != -1);
+		fail_nth(0);
+		if (pid < 0)
+			continue;
+		forked++;
+		EXPECT_EQ(0, swt_wait(pid));
+	}
+	TH_LOG("%d of 150 times", forked);
+	EXPECT_EQ(-1, swt_verify(p, len, 1));
+}
+
+FIXTURE(swap_ioerr)
+{
+	struct swt_ctx ctx;
+	struct swt_dev *dev;
+	size_t page;
+	char disk[SWT_PATH];
+};
+
+FIXTURE_VARIANT(swap_ioerr)
+{
+	enum swt_backend backend;
+};
+
+FIXTURE_VARIANT_ADD(swap_ioerr, disk)
+{
+	.backend = SWT_DISK,
+};
+
+FIXTURE_VARIANT_ADD(swap_ioerr, zswap)
+{
+	.backend = SWT_ZSWAP,
+};
+
+#define DM_NAME		"swt-dm"
+#define DM_SIZE		16384	/* bytes for an ioctl */
+
+static int dm_ctl(unsigned long cmd, unsigned int flags, const char *type,
+		  uint64_t sectors, const char *params, unsigned int *minor)
+{
+	struct dm_ioctl *io = calloc(1, DM_SIZE);
+	struct dm_target_spec *spec = (void *)(io + 1);
+	int ret, fd = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0) {
+		free(io);
+		return -1;
+	}
+	io->version[0] = DM_VERSION_MAJOR;
+	io->data_size = DM_SIZE;
+	io->data_start = sizeof(*io);
+	io->flags = flags;
+	memcpy(io->name, DM_NAME, sizeof(DM_NAME));
+	if (type) {
+		io->target_count = 1;
+		spec->length = sectors;
+		snprintf(spec->target_type, sizeof(spec->target_type), "%s", type);
+		snprintf((char *)(spec + 1), 512, "%s", params);
+	}
+	ret = ioctl(fd, cmd, io);
+	if (minor)
+		*minor = minor(io->dev);
+	close(fd);
+	free(io);
+	return ret;
+}
+
+static void dm_remove(void)
+{
+	int i;
+
+	for (i = 0; i < 100 && dm_ctl(DM_DEV_REMOVE, 0, NULL, 0, NULL, NULL) &&
+	     errno == EBUSY; i++)
+		usleep(10000);
+}
+
+enum io { IO_GOOD, IO_NO_WRITE, IO_NONE };
+
+/* What happens to I/O from now on. */
+static int dm_set(const char *disk, unsigned long pages, enum io io)
+{
+	static const char * const type[] = { "linear", "flakey", "error" };
+	static const char * const fmt[] = { "%s 0", "%s 0 0 1 1 error_writes", "" };
+	char params[SWT_PATH + 64];
+
+	snprintf(params, sizeof(params), fmt[io], disk);
+	if (dm_ctl(DM_TABLE_LOAD, 0, type[io], pages * swt_page() / 512, params, NULL))
+		return swt_skip("no dm-%s: %s", type[io], strerror(errno));
+	if (dm_ctl(DM_DEV_SUSPEND, DM_SUSPEND_FLAG | DM_NOFLUSH_FLAG | DM_SKIP_LOCKFS_FLAG,
+		   NULL, 0, NULL, NULL) ||
+	    dm_ctl(DM_DEV_SUSPEND, 0, NULL, 0, NULL, NULL))
+		return swt_fail("dm suspend or resume: %s", strerror(errno));
+	return 0;
+}
+
+static int dm_over(struct swt_dev *d, char *disk)
+{
+	unsigned int minor;
+
+	memcpy(disk, d->path, SWT_PATH);
+	dm_remove();
+	if (dm_ctl(DM_DEV_CREATE, 0, NULL, 0, NULL, &minor))
+		return swt_skip("no device mapper: %s", strerror(errno));
+	d->undo = dm_remove;
+	if (dm_set(disk, d->max, IO_NO_WRITE) || dm_set(disk, d->max, IO_NONE))
+		return SWT_SKIP;
+	snprintf(d->path, sizeof(d->path), "/dev/dm-%u", minor);
+	return dm_set(disk, d->max, IO_GOOD);
+}
+
+FIXTURE_SETUP(swap_ioerr)
+{
+	int ret;
+
+	self->page = swt_page();
+	ret = swt_begin(&self->ctx) ?:
+	      swt_dev_new(&self->ctx, &self->dev, variant->backend, 8192) ?:
+	      dm_over(self->dev, self->disk) ?:
+	      swt_on(self->dev, 100, 0);
+	ret = swt_setup_done(&self->ctx, ret);
+	if (ret == SWT_SKIP)
+		SKIP(return, "%s", swt_msg());
+	ASSERT_EQ(0, ret) TH_LOG("%s", swt_msg());
+}
+
+FIXTURE_TEARDOWN_PARENT(swap_ioerr)
+{
+	dm_set(self->disk, self->dev->max, IO_GOOD);
+	EXPECT_EQ(0, swt_end(&self->ctx)) TH_LOG("%s", swt_msg());
+}
+
+/* What cannot be written stays, in memory or in zswap, and is right. */
+TEST_F_TIMEOUT(swap_ioerr, write_error, 60)
+{
+	size_t pages = 1000, len = pages * self->page;
+	char *p = swt_map(len);
+	int i;
+
+	swt_fill(p, len, 1);
+	SWT_OK(dm_set(self->disk, self->dev->max, IO_NO_WRITE));
+	for (i = 0; i < 3; i++)
+		swt_madvise_pageout(p, len, i);
+	swt_reclaim(&self->ctx, len);
+	swt_wait_writeback();
+	EXPECT_EQ(-1, swt_verify(p, len, 1));
+	for (i = 0; i < 3; i++)
+		swt_madvise_pageout(p, len, i);
+
+	/* the disk has recovered: all of it can go */
+	SWT_OK(dm_set(self->disk, self->dev->max, IO_GOOD));
+	for (i = 0; i < 10 && (swt_pageout(p, len) != pages ||
+			       swt_drop_cache(&self->ctx, p, len)); i++)
+		swt_wait_writeback();
+	EXPECT_EQ(pages, swt_swapped(p, len));
+	EXPECT_EQ(0, swt_resident(p, len));
+	EXPECT_EQ(-1, swt_verify(p, len, 1));
+
+	/* swapoff needs no writing */
+	ASSERT_EQ(pages, swt_pageout(p, len));
+	swt_drop_cache(&self->ctx, p, len);
+	SWT_OK(dm_set(self->disk, self->dev->max, IO_NO_WRITE));
+	SWT_OK(swt_off(self->dev, 30));
+	EXPECT_EQ(-1, swt_verify(p, len, 1));
+}
+
+/* A process that exits while its pages cannot be written leaves nothing. */
+TEST_F_TIMEOUT(swap_ioerr, write_error_exit, 60)
+{
+	size_t len = 1000 * self->page;
+	int i;
+
+	SWT_OK(dm_set(self->disk, self->dev->max, IO_NO_WRITE));
+	for (i = 0; i < 3; i++) {
+		pid_t pid = swt_fork();
+
+		if (!pid) {
+			char *p = swt_map(len);
+
+			swt_fill_hard(p, len, 1);
+			madvise(p, len, MADV_PAGEOUT);
+			_exit(0);
+		}
+		EXPECT_EQ(0, swt_wait(pid));
+	}
+	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
+}
+
+/* What cannot be read kills the one that needs it, nobody else. */
+TEST_F_TIMEOUT(swap_ioerr, read_error, 60)
+{
+	size_t i, pages = 100, len = pages * self->page;
+	char *p = swt_map(len), *copy = swt_map(len);
+	bool bad = false;
+	pid_t pid;
+	int ret;
+
+	/* the neighbours are not read ahead */
+	if (swt_set(&self->ctx, "/proc/sys/vm/page-cluster", "0"))
+		SKIP(return, "%s", swt_msg());
+	swt_fill_hard(p, len, 1);
+	swt_fill_hard(copy, len, 1);
+	ASSERT_EQ(0, mlock(copy, len));
+	ASSERT_EQ(pages, swt_pageout(p, len));
+	ASSERT_EQ(0, swt_drop_cache(&self->ctx, p, len));
+	SWT_OK(dm_set(self->disk, self->dev->max, IO_NONE));
+	for (i = 0; i < 10; i++) {
+		pid = swt_fork();
+		if (!pid)
+			_exit(*(p + i * self->page) == 'x');
+		ret = swt_wait(pid);
+		if (variant->backend == SWT_ZSWAP && ret < 2)
+			continue;	/* not on the disk */
+		EXPECT_EQ(128 + SIGBUS, ret);
+		bad = true;
+	}
+	if (variant->backend != SWT_ZSWAP)
+		EXPECT_TRUE(bad);
+	SWT_OK(dm_set(self->disk, self->dev->max, IO_GOOD));
+	/* nobody has tried these */
+	i = 10 * self->page;
+	EXPECT_EQ(0, memcmp(p + i, copy + i, len - i));
+	ASSERT_EQ(0, munmap(p, 10 * self->page));
+	EXPECT_EQ(pages - 10, swt_pageout(p + 10 * self->page, len - 10 * self->page));
+}
+
+/* swapoff gives up what it cannot read, and SIGBUS tells. */
+TEST_F_TIMEOUT(swap_ioerr, swapoff_read_error, 60)
+{
+	size_t pages = 50, len = pages * self->page;
+	char *p = swt_map(len);
+	pid_t pid;
+
+	if (variant->backend == SWT_ZSWAP)
+		SKIP(return, "what is in zswap can be read");
+	swt_fill_hard(p, len, 1);
+	ASSERT_EQ(pages, swt_pageout(p, len));
+	ASSERT_EQ(0, swt_drop_cache(&self->ctx, p, len));
+	SWT_OK(dm_set(self->disk, self->dev->max, IO_NONE));
+	SWT_OK(swt_off(self->dev, 30));
+	SWT_OK(dm_set(self->disk, self->dev->max, IO_GOOD));
+	pid = swt_fork();
+	if (!pid)
+		_exit(*(p + 7 * self->page) == 'x');
+	EXPECT_EQ(128 + SIGBUS, swt_wait(pid));
+	/* writing a new page in its place is possible after unmapping */
+	madvise(p, len, MADV_DONTNEED);
+	EXPECT_TRUE(swt_is_zero(p, len));
+	/* the label goes with swt_end() */
+	SWT_OK(swt_on(self->dev, 100, 0));
+	swt_fill(p, len, 2);
+	ASSERT_EQ(pages, swt_pageout(p, len));
+	EXPECT_EQ(-1, swt_verify(p, len, 2));
+}
+
+TEST_HARNESS_MAIN
