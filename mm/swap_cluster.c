@@ -78,11 +78,18 @@ static void cluster_move(struct swap_info_struct *si,
 		si->frag_cluster_nr[order]++;
 	ci->state = state;
 	ci->order = order;
-	/* Wear a solid state device evenly, keep a rotating one's seeks short */
-	if (state == CLUSTER_FREE && !(si->flags & SWP_SOLIDSTATE))
+	/*
+	 * Wear a solid state device evenly. On a rotating one stay near the
+	 * front, and go through neighbours in the order in which they lie on
+	 * the disk. The first cluster, with the header, is never free.
+	 */
+	if (state == CLUSTER_FREE && !(si->flags & SWP_SOLIDSTATE)) {
+		if (ci[-1].state == CLUSTER_FREE)
+			list = &ci[-1].list;
 		list_move(&ci->list, list);
-	else
+	} else {
 		list_move_tail(&ci->list, list);
+	}
 	spin_unlock(&si->lock);
 }
 

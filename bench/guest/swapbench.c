@@ -417,10 +417,10 @@ static void pageout(char *p, size_t pages)
 /* Wait until nothing is being written any more. */
 static void settle(void)
 {
-	struct timespec ms = { 0, 1000000 };
+	struct timespec pause = { 0, 20000000 };
 
 	while (field("/proc/vmstat", "nr_writeback") > 0)
-		nanosleep(&ms, NULL);
+		nanosleep(&pause, NULL);
 }
 
 /*
@@ -541,8 +541,8 @@ static void job_pages(char **arg)
 
 		start(&w);
 		pageout(p, pages);
-		out1 = stop(&w);
 		settle();
+		out1 = stop(&w);
 		all_out(p, pages, &left1);
 
 		start(&w);
@@ -553,8 +553,8 @@ static void job_pages(char **arg)
 
 		start(&w);
 		pageout(p, pages);
-		out2 = stop(&w);
 		settle();
+		out2 = stop(&w);
 
 		/* an asynchronous device leaves all in the swap cache */
 		if (resident_pages(p, pages) > pages / 2) {

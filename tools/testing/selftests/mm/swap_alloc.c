@@ -4,6 +4,8 @@
  * by the priorities of the devices.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
+
 #include "../kselftest_harness.h"
 #include "swap_util.h"
 
@@ -305,7 +307,61 @@ TEST_F_TIMEOUT(swap_alloc, reclaim_cached, 120)
 	EXPECT_EQ(-1, swt_verify(b, b_len, 2));
 }
 
-/* The same with a writer in every cluster at once, and two CPUs. */
+/*
+ * A swapfile in hundreds of pieces: two files that grow in turn. Each page
+ * must come back from where it went.
+ */
+TEST_F_TIMEOUT(swap_alloc, extents, 60)
+{
+	size_t i, max = 1200, step = 3, len = (max - 1) * self->page;
+	char other[SWT_PATH], *p = swt_map(len);
+	int fd, fd2, err = 0;
+
+	if (variant->backend != SWT_FILE)
+		SKIP(return, "for swapfiles only");
+	ASSERT_NE(MAP_FAILED, p);
+	snprintf(other, sizeof(other), "%.200s/swt-other", swt_dir());
+	fd = open(self->dev->path, O_RDWR);
+	fd2 = open(other, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	ASSERT_LE(0, fd);
+	ASSERT_LE(0, fd2);
+	unlink(other);
+	ASSERT_EQ(0, ftruncate(fd, 0));
+	for (i = 0; i < max && !err; i += step) {
+		err = posix_fallocate(fd, i * self->page, step * self->page) ?:
+		      posix_fallocate(fd2, i * self->page, self->page);
+		if (i % 120 == 0)
+			err = err ?: fsync(fd) ?: fsync(fd2);
+	}
+	ASSERT_EQ(0, err);
+	ASSERT_EQ(0, fsync(fd));
+	close(fd);
+	SWT_OK(swt_dev_mkswap(self->dev, max));
+	SWT_OK(swt_on(self->dev, 100, 0));
+	for (i = 0; i < 2; i++) {
+		swt_fill_hard(p, len, i);
+		ASSERT_EQ(max - 1, swt_pageout(p, len));
+		swt_wait_writeback();
+		/* the second time there is room to drop what is cached */
+		if (i)
+			madvise(p, self->page, MADV_DONTNEED);
+		else
+			EXPECT_EQ(-1, swt_verify_hard(p, len, i));
+	}
+	swt_drop_cache(&self->ctx, p + self->page, len - self->page);
+	EXPECT_TRUE(swt_is_zero(p, self->page));
+	swt_fill_hard(p, self->page, 1);
+	EXPECT_EQ(-1, swt_verify_hard(p, len, 1));
+	SWT_OK(swt_off(self->dev, 30));
+	/* and the other file got nothing of it */
+	for (i = 0; i < max; i += step) {
+		ASSERT_EQ(self->page, pread(fd2, p, self->page, i * self->page));
+		EXPECT_TRUE(swt_is_zero(p, self->page));
+	}
+	close(fd2);
+}
+
+/* Several processes that fill the device at the same time. */
 TEST_F_TIMEOUT(swap_alloc, fill_concurrently, 120)
 {
 	size_t max = 4200, pages = 1400, len = pages * self->page;
