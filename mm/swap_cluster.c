@@ -41,7 +41,7 @@ static unsigned long cluster_offset(struct swap_info_struct *si,
 static unsigned long cluster_end(struct swap_info_struct *si,
 				 unsigned long offset)
 {
-	return min(ALIGN(offset + 1, SWAPFILE_CLUSTER), (unsigned long)si->max);
+	return min_t(unsigned long, ALIGN(offset + 1, SWAPFILE_CLUSTER), si->max);
 }
 
 static struct list_head *cluster_list(struct swap_info_struct *si,
