@@ -90,15 +90,20 @@ run() {
 
 build_tests
 if [ $record = 1 ]; then
-	src=$BUILD/base-linux
-	wgit -C "$LINUX" worktree prune
-	[ -e "$src/.git" ] || wgit -C "$LINUX" worktree add -q --detach "$src" base
-	"$TOP/tree/configure.sh" "$src" "$BUILD/obj-base" "$TOP/config/main.config"
-	"$TOP/tree/progress.sh" "$BUILD/obj-base/build.log" "kernel (base)" \
-		bash -c '. "$0/tree/common.sh"; kmake "$@"' "$TOP" "$src" "$BUILD/obj-base" -j"$JOBS"
+	# the base as bench/ builds it, if it has; or one that is given
+	image=${BASE_KERNEL:-}
+	if [ -z "$image" ]; then
+		src=$BUILD/linux-base
+		wgit -C "$LINUX" worktree prune
+		[ -e "$src/Makefile" ] || wgit -C "$LINUX" worktree add -q --detach "$src" base
+		"$TOP/tree/configure.sh" "$src" "$BUILD/obj-base" "$TOP/config/main.config"
+		"$TOP/tree/progress.sh" "$BUILD/obj-base/build.log" "kernel (base)" \
+			bash -c '. "$0/tree/common.sh"; kmake "$@"' "$TOP" "$src" "$BUILD/obj-base" -j"$JOBS" bzImage
+		image=$BUILD/obj-base/arch/x86/boot/bzImage
+	fi
 	for n in 1 2 3; do
 		say "kselftest: base, run $n of 3"
-		run "$BUILD/obj-base/arch/x86/boot/bzImage" "kselftest-base-$n" || { cat "$TMP/err" >&2; }
+		run "$image" "kselftest-base-$n" || { cat "$TMP/err" >&2; }
 	done
 	{
 		echo "# What passes three times out of three on the unpatched base,"
