@@ -99,7 +99,7 @@ static int check_slots(const void *p, size_t pages, unsigned long max, char *map
  * Devices of odd sizes, filled to the brim: each slot but the header's is
  * used, the last one too, and no page is lost for which there is none.
  */
-TEST_F_TIMEOUT(swap_alloc, sizes, 120)
+TEST_F_TIMEOUT(swap_alloc, sizes, 300)
 {
 	static const size_t sizes[] = { 2, 3, 10, 257, 511, 512, 513, 1000, 1024, 2049 };
 	size_t i, max, len;
@@ -133,7 +133,7 @@ TEST_F_TIMEOUT(swap_alloc, sizes, 120)
 }
 
 /* Pages that the header calls bad are never used, all others are. */
-TEST_F_TIMEOUT(swap_alloc, bad_pages, 60)
+TEST_F_TIMEOUT(swap_alloc, bad_pages, 180)
 {
 	const size_t max = 3001;
 	size_t i, n = 0, len = max * self->page;
@@ -176,7 +176,7 @@ TEST_F_TIMEOUT(swap_alloc, bad_pages, 60)
 }
 
 /* Used says exactly what is in use. */
-TEST_F_TIMEOUT(swap_alloc, used_is_exact, 60)
+TEST_F_TIMEOUT(swap_alloc, used_is_exact, 180)
 {
 	size_t i, pages = 1500;
 	char *p = swt_map(pages * self->page);
@@ -199,7 +199,7 @@ TEST_F_TIMEOUT(swap_alloc, used_is_exact, 60)
 }
 
 /* More pages than slots, again and again. */
-TEST_F_TIMEOUT(swap_alloc, full, 120)
+TEST_F_TIMEOUT(swap_alloc, full, 300)
 {
 	size_t max = 2500, extra = 700, len = (max + extra) * self->page;
 	char *p = swt_map(len);
@@ -232,7 +232,7 @@ TEST_F_TIMEOUT(swap_alloc, full, 120)
  * Every other slot is freed on a full device: no free cluster anywhere, but
  * each hole must be found.
  */
-TEST_F_TIMEOUT(swap_alloc, holes, 120)
+TEST_F_TIMEOUT(swap_alloc, holes, 300)
 {
 	size_t i, max = 2600, len = (max - 1) * self->page;
 	char *p = swt_map(len), *q = swt_map(len), *map = calloc(1, max);
@@ -277,7 +277,7 @@ TEST_F_TIMEOUT(swap_alloc, holes, 120)
  * is none, these slots must be found and taken: what is swapped out and what
  * is cached are more than the device holds.
  */
-TEST_F_TIMEOUT(swap_alloc, reclaim_cached, 120)
+TEST_F_TIMEOUT(swap_alloc, reclaim_cached, 300)
 {
 	size_t max = 4097, a_len = 1900 * self->page, b_len = 3900 * self->page;
 	char *a = swt_map(a_len), *b = swt_map(b_len);
@@ -311,7 +311,7 @@ TEST_F_TIMEOUT(swap_alloc, reclaim_cached, 120)
  * A swapfile in hundreds of pieces: two files that grow in turn. Each page
  * must come back from where it went.
  */
-TEST_F_TIMEOUT(swap_alloc, extents, 60)
+TEST_F_TIMEOUT(swap_alloc, extents, 180)
 {
 	size_t i, max = 1200, step = 3, len = (max - 1) * self->page;
 	char other[SWT_PATH], *p = swt_map(len);
@@ -362,7 +362,7 @@ TEST_F_TIMEOUT(swap_alloc, extents, 60)
 }
 
 /* Several processes that fill the device at the same time. */
-TEST_F_TIMEOUT(swap_alloc, fill_concurrently, 120)
+TEST_F_TIMEOUT(swap_alloc, fill_concurrently, 300)
 {
 	size_t max = 4200, pages = 1400, len = pages * self->page;
 	pid_t pid[4];
@@ -443,7 +443,7 @@ FIXTURE_TEARDOWN_PARENT(swap_prio)
 }
 
 /* The device with the higher priority is full before the next one is used. */
-TEST_F_TIMEOUT(swap_prio, order, 60)
+TEST_F_TIMEOUT(swap_prio, order, 180)
 {
 	size_t len = 2500 * self->page;
 	char *p = swt_map(len), *q = swt_map(len);
@@ -485,7 +485,7 @@ TEST_F_TIMEOUT(swap_prio, order, 60)
 }
 
 /* Without a given priority, the first one swapped on is used first. */
-TEST_F_TIMEOUT(swap_prio, default_order, 60)
+TEST_F_TIMEOUT(swap_prio, default_order, 180)
 {
 	size_t len = 1500 * self->page;
 	int i, prio[3];
@@ -516,7 +516,7 @@ TEST_F_TIMEOUT(swap_prio, default_order, 60)
 }
 
 /* Devices of the same priority take turns. */
-TEST_F_TIMEOUT(swap_prio, equal, 60)
+TEST_F_TIMEOUT(swap_prio, equal, 180)
 {
 	size_t pages = MAX_PAGES, len = pages * self->page;
 	char *p = swt_map(len);
@@ -539,7 +539,7 @@ TEST_F_TIMEOUT(swap_prio, equal, 60)
 }
 
 /* One of them full, the other ones still take turns. */
-TEST_F_TIMEOUT(swap_prio, equal_one_small, 60)
+TEST_F_TIMEOUT(swap_prio, equal_one_small, 180)
 {
 	size_t pages = 6000, len = pages * self->page;
 	char *p = swt_map(len);

@@ -82,7 +82,7 @@ static size_t page_out(struct swt_ctx *ctx, void *p, size_t len)
 #define PAGEOUT(p, n)	ASSERT_EQ(0, page_out(&self->ctx, p, n))
 #define VERIFY(p, n, seed) EXPECT_EQ(-1, swt_verify(p, n, seed))
 
-TEST_F_TIMEOUT(swap_data, patterns, 120)
+TEST_F_TIMEOUT(swap_data, patterns, 300)
 {
 	char *p = swt_map(self->len);
 	int round;
@@ -102,7 +102,7 @@ TEST_F_TIMEOUT(swap_data, patterns, 120)
 }
 
 /* One byte of each page is written after swap-in, in no particular order. */
-TEST_F_TIMEOUT(swap_data, write_one_byte, 120)
+TEST_F_TIMEOUT(swap_data, write_one_byte, 300)
 {
 	char *p = swt_map(self->len), *copy = swt_map(self->page);
 	size_t i, n, bad = 0;
@@ -125,7 +125,7 @@ TEST_F_TIMEOUT(swap_data, write_one_byte, 120)
 	EXPECT_EQ(0, bad);
 }
 
-TEST_F_TIMEOUT(swap_data, fork_shared, 120)
+TEST_F_TIMEOUT(swap_data, fork_shared, 300)
 {
 	size_t half = self->len / 2;
 	char *p = swt_map(self->len);
@@ -165,7 +165,7 @@ static void wait_for_eof(int fd)
 }
 
 /* More references to a slot than fit into a byte of any kind of map. */
-TEST_F_TIMEOUT(swap_data, fork_many, 120)
+TEST_F_TIMEOUT(swap_data, fork_many, 300)
 {
 	size_t i, len = 48 * self->page, n = 300, bad = 0;
 	char *p = swt_map(len);
@@ -220,7 +220,7 @@ static int tree(char *p, size_t len, int depth)
 	return ret | swt_wait(left) | swt_wait(right);
 }
 
-TEST_F_TIMEOUT(swap_data, fork_tree, 120)
+TEST_F_TIMEOUT(swap_data, fork_tree, 300)
 {
 	size_t len = 128 * self->page;
 	char *p = swt_map(len);
@@ -232,7 +232,7 @@ TEST_F_TIMEOUT(swap_data, fork_tree, 120)
 	VERIFY(p, len, 6);
 }
 
-TEST_F_TIMEOUT(swap_data, partial_unmap, 120)
+TEST_F_TIMEOUT(swap_data, partial_unmap, 300)
 {
 	size_t i, chunk = 5 * self->page, n = self->len / (2 * chunk);
 	char *p = swt_map(self->len), *q;
@@ -264,7 +264,7 @@ TEST_F_TIMEOUT(swap_data, partial_unmap, 120)
 	}
 }
 
-TEST_F_TIMEOUT(swap_data, mremap, 120)
+TEST_F_TIMEOUT(swap_data, mremap, 300)
 {
 	size_t half = self->len / 2;
 	char *p, *q, *r;
@@ -292,7 +292,7 @@ TEST_F_TIMEOUT(swap_data, mremap, 120)
 	VERIFY(p, half / 2, 1);
 }
 
-TEST_F_TIMEOUT(swap_data, madvise, 120)
+TEST_F_TIMEOUT(swap_data, madvise, 300)
 {
 	size_t q = self->len / 4;
 	char *p = swt_map(self->len);
@@ -345,7 +345,7 @@ static void on_segv(int sig)
 	_exit(42);
 }
 
-TEST_F_TIMEOUT(swap_data, mprotect, 120)
+TEST_F_TIMEOUT(swap_data, mprotect, 300)
 {
 	size_t half = self->len / 2;
 	char *p = swt_map(self->len);
@@ -379,7 +379,7 @@ TEST_F_TIMEOUT(swap_data, mprotect, 120)
 	VERIFY(p, self->len, 3);
 }
 
-TEST_F_TIMEOUT(swap_data, mlock, 120)
+TEST_F_TIMEOUT(swap_data, mlock, 300)
 {
 	size_t half = self->len / 2;
 	char *p = swt_map(self->len);
@@ -419,7 +419,7 @@ static size_t shmem_pageout(struct swt_ctx *ctx, char *p, size_t len)
 	return n;
 }
 
-TEST_F_TIMEOUT(swap_data, shared_anon, 120)
+TEST_F_TIMEOUT(swap_data, shared_anon, 300)
 {
 	pid_t pid;
 	char *p;
@@ -506,7 +506,7 @@ static void file_of_shmem(struct __test_metadata *_metadata, struct swt_ctx *ctx
 	munmap(buf, q);
 }
 
-TEST_F_TIMEOUT(swap_data, memfd, 120)
+TEST_F_TIMEOUT(swap_data, memfd, 300)
 {
 	int fd = memfd_create("swt", 0);
 
@@ -516,7 +516,7 @@ TEST_F_TIMEOUT(swap_data, memfd, 120)
 	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
 }
 
-TEST_F_TIMEOUT(swap_data, tmpfs, 120)
+TEST_F_TIMEOUT(swap_data, tmpfs, 300)
 {
 	char dir[] = "/tmp/swt-XXXXXX", path[64];
 	int fd;
@@ -537,7 +537,7 @@ TEST_F_TIMEOUT(swap_data, tmpfs, 120)
 }
 
 /* A private mapping of a file: pages written to go to swap, others do not. */
-TEST_F_TIMEOUT(swap_data, private_file, 120)
+TEST_F_TIMEOUT(swap_data, private_file, 300)
 {
 	size_t i, len = 256 * self->page;
 	char path[SWT_PATH], *p, *buf = swt_map(len);
@@ -567,7 +567,7 @@ TEST_F_TIMEOUT(swap_data, private_file, 120)
 }
 
 /* A process goes with everything it has in swap, of its own will or not. */
-TEST_F_TIMEOUT(swap_data, exit_and_kill, 120)
+TEST_F_TIMEOUT(swap_data, exit_and_kill, 300)
 {
 	char *p = swt_map(self->len);
 	int fd[2], round;

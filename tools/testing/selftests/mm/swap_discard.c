@@ -122,7 +122,7 @@ static int write_all(struct swt_dev *d)
  * swapon(2) discards all, later nothing is discarded. The kernel must not
  * discard the header, which is still needed at the next boot.
  */
-TEST_F_TIMEOUT(swap_discard, once, 60)
+TEST_F_TIMEOUT(swap_discard, once, 180)
 {
 	size_t pages = 2000, len = pages * self->page;
 	char *p = swt_map(len);
@@ -148,7 +148,7 @@ TEST_F_TIMEOUT(swap_discard, once, 60)
 }
 
 /* Without the flag, and with the one for clusters, not at swapon. */
-TEST_F_TIMEOUT(swap_discard, not_at_swapon, 60)
+TEST_F_TIMEOUT(swap_discard, not_at_swapon, 180)
 {
 	SWT_OK(write_all(self->dev));
 	SWT_OK(swt_on(self->dev, 100, 0));
@@ -163,7 +163,7 @@ TEST_F_TIMEOUT(swap_discard, not_at_swapon, 60)
 }
 
 /* Clusters are discarded when they get free, others are left alone. */
-TEST_F_TIMEOUT(swap_discard, clusters, 60)
+TEST_F_TIMEOUT(swap_discard, clusters, 180)
 {
 	size_t i, part = 1024 * self->page, nr = 3, pages = 2 * nr * 1024;
 	char *a = swt_map(nr * part), *b = swt_map(nr * part);
@@ -203,7 +203,7 @@ TEST_F_TIMEOUT(swap_discard, clusters, 60)
  * The only free clusters are those that wait for their discard: allocation
  * must get them nevertheless.
  */
-TEST_F_TIMEOUT(swap_discard, pressure, 120)
+TEST_F_TIMEOUT(swap_discard, pressure, 300)
 {
 	size_t pages = 2047, len = pages * self->page, tries, n;
 	int round;
@@ -225,7 +225,7 @@ TEST_F_TIMEOUT(swap_discard, pressure, 120)
 }
 
 /* Two processes filling and freeing while clusters are discarded. */
-TEST_F_TIMEOUT(swap_discard, concurrent, 120)
+TEST_F_TIMEOUT(swap_discard, concurrent, 300)
 {
 	size_t len = 1500 * self->page;
 	pid_t pid[3];

@@ -142,7 +142,7 @@ static bool failed_nth(void)
 }
 
 /* Each allocation that swapon(2) makes fails once. */
-TEST_F_TIMEOUT(swap_enomem, swapon, 120)
+TEST_F_TIMEOUT(swap_enomem, swapon, 300)
 {
 	long total = swt_meminfo("SwapTotal");
 	int n, err, refused = 0;
@@ -170,7 +170,7 @@ TEST_F_TIMEOUT(swap_enomem, swapon, 120)
 }
 
 /* The same for swapoff(2) with data on the device. */
-TEST_F_TIMEOUT(swap_enomem, swapoff, 120)
+TEST_F_TIMEOUT(swap_enomem, swapoff, 300)
 {
 	size_t len = 300 * self->page;
 	char *p = swt_map(len);
@@ -205,7 +205,7 @@ TEST_F_TIMEOUT(swap_enomem, swapoff, 120)
  * Swapping out and in while every tenth allocation fails. Only instructions
  * that touch memory and madvise() may be used then.
  */
-TEST_F_TIMEOUT(swap_enomem, swapping, 120)
+TEST_F_TIMEOUT(swap_enomem, swapping, 300)
 {
 	double end = swt_now() + swt_seconds(2);
 	size_t i, len = 600 * self->page;
@@ -238,7 +238,7 @@ TEST_F_TIMEOUT(swap_enomem, swapping, 120)
 }
 
 /* fork() has to take references to slots, and gives them back if it fails. */
-TEST_F_TIMEOUT(swap_enomem, fork, 120)
+TEST_F_TIMEOUT(swap_enomem, fork, 300)
 {
 	size_t len = 200 * self->page;
 	char *p = swt_map(len);
@@ -385,7 +385,7 @@ FIXTURE_TEARDOWN_PARENT(swap_ioerr)
 }
 
 /* What cannot be written stays, in memory or in zswap, and is right. */
-TEST_F_TIMEOUT(swap_ioerr, write_error, 60)
+TEST_F_TIMEOUT(swap_ioerr, write_error, 180)
 {
 	size_t pages = 1000, len = pages * self->page;
 	char *p = swt_map(len);
@@ -419,7 +419,7 @@ TEST_F_TIMEOUT(swap_ioerr, write_error, 60)
 }
 
 /* A process that exits while its pages cannot be written leaves nothing. */
-TEST_F_TIMEOUT(swap_ioerr, write_error_exit, 60)
+TEST_F_TIMEOUT(swap_ioerr, write_error_exit, 180)
 {
 	size_t len = 1000 * self->page;
 	int i;
@@ -441,7 +441,7 @@ TEST_F_TIMEOUT(swap_ioerr, write_error_exit, 60)
 }
 
 /* What cannot be read kills the one that needs it, nobody else. */
-TEST_F_TIMEOUT(swap_ioerr, read_error, 60)
+TEST_F_TIMEOUT(swap_ioerr, read_error, 180)
 {
 	size_t i, pages = 100, len = pages * self->page;
 	char *p = swt_map(len), *copy = swt_map(len);
@@ -479,7 +479,7 @@ TEST_F_TIMEOUT(swap_ioerr, read_error, 60)
 }
 
 /* swapoff gives up what it cannot read, and SIGBUS tells. */
-TEST_F_TIMEOUT(swap_ioerr, swapoff_read_error, 60)
+TEST_F_TIMEOUT(swap_ioerr, swapoff_read_error, 180)
 {
 	size_t pages = 50, len = pages * self->page;
 	char *p = swt_map(len);

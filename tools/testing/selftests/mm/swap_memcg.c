@@ -142,7 +142,7 @@ static long wait_current(const char *dir, long want)
 	return n;
 }
 
-TEST_F_TIMEOUT(swap_memcg, current, 60)
+TEST_F_TIMEOUT(swap_memcg, current, 180)
 {
 	size_t pages = 1000, len = pages * self->page;
 	int to[2], from[2];
@@ -185,7 +185,7 @@ TEST_F_TIMEOUT(swap_memcg, current, 60)
 }
 
 /* memory.swap.max of the cgroup itself, and of the one above it */
-TEST_F_TIMEOUT(swap_memcg, max, 60)
+TEST_F_TIMEOUT(swap_memcg, max, 180)
 {
 	size_t pages = 1000, max = 300, len = pages * self->page;
 	const char *dir;
@@ -230,7 +230,7 @@ TEST_F_TIMEOUT(swap_memcg, max, 60)
 }
 
 /* No swap at all for this one, while another one has it. */
-TEST_F_TIMEOUT(swap_memcg, max_zero, 60)
+TEST_F_TIMEOUT(swap_memcg, max_zero, 180)
 {
 	size_t pages = 500, len = pages * self->page;
 	char *q = swt_map(len);
@@ -259,7 +259,7 @@ TEST_F_TIMEOUT(swap_memcg, max_zero, 60)
  * The cgroup goes while its memory is still in swap: the ones above it pay
  * until that is freed.
  */
-TEST_F_TIMEOUT(swap_memcg, removed, 60)
+TEST_F_TIMEOUT(swap_memcg, removed, 180)
 {
 	size_t pages = 800, len = pages * self->page;
 	int i, fd = memfd_create("swt", 0);
@@ -297,7 +297,7 @@ TEST_F_TIMEOUT(swap_memcg, removed, 60)
 }
 
 /* Memory that does not fit goes to swap, all of it comes back. */
-TEST_F_TIMEOUT(swap_memcg, pressure, 60)
+TEST_F_TIMEOUT(swap_memcg, pressure, 180)
 {
 	size_t pages = 3000, len = pages * self->page;
 	pid_t pid;
@@ -323,7 +323,7 @@ TEST_F_TIMEOUT(swap_memcg, pressure, 60)
 }
 
 /* Killed for lack of memory and swap: nothing is left. */
-TEST_F_TIMEOUT(swap_memcg, oom, 60)
+TEST_F_TIMEOUT(swap_memcg, oom, 180)
 {
 	pid_t pid;
 	int i;

@@ -70,7 +70,7 @@ FIXTURE_TEARDOWN_PARENT(swap_onoff)
 
 #define VERIFY(p, n, seed) EXPECT_EQ(-1, swt_verify(p, n, seed))
 
-TEST_F_TIMEOUT(swap_onoff, anon, 60)
+TEST_F_TIMEOUT(swap_onoff, anon, 180)
 {
 	char *p = swt_map(self->len);
 	int round;
@@ -91,7 +91,7 @@ TEST_F_TIMEOUT(swap_onoff, anon, 60)
 }
 
 /* Entries in many page tables, some of which go away meanwhile. */
-TEST_F_TIMEOUT(swap_onoff, forked, 60)
+TEST_F_TIMEOUT(swap_onoff, forked, 180)
 {
 	size_t len = 500 * self->page;
 	char *p = swt_map(len);
@@ -129,7 +129,7 @@ TEST_F_TIMEOUT(swap_onoff, forked, 60)
 }
 
 /* Shared memory, mapped and not mapped anywhere. */
-TEST_F_TIMEOUT(swap_onoff, shmem, 60)
+TEST_F_TIMEOUT(swap_onoff, shmem, 180)
 {
 	int i, fd = memfd_create("swt", 0);
 	char *p, *q;
@@ -162,7 +162,7 @@ TEST_F_TIMEOUT(swap_onoff, shmem, 60)
 #define KSM "/sys/kernel/mm/ksm/"
 
 /* 400 different pages, each of them four times, merged and swapped out. */
-TEST_F_TIMEOUT(swap_onoff, ksm, 60)
+TEST_F_TIMEOUT(swap_onoff, ksm, 180)
 {
 	size_t i, different = 400, n = 4 * different, len = n * self->page, bad = 0;
 	char *p = swt_map(len);
@@ -196,7 +196,7 @@ TEST_F_TIMEOUT(swap_onoff, ksm, 60)
 	EXPECT_EQ(-1, swt_verify_hard(p, len / 4, 1));
 }
 
-TEST_F_TIMEOUT(swap_onoff, thp, 60)
+TEST_F_TIMEOUT(swap_onoff, thp, 180)
 {
 	const char *enabled = "/sys/kernel/mm/transparent_hugepage/hugepages-2048kB/enabled";
 	size_t huge = 2 << 20, len = 3 * huge;
@@ -229,7 +229,7 @@ static void on_alarm(int sig)
  * A signal makes swapoff(2) give up, at the latest between two processes: the
  * device is what it was. Try with less and less time, swapoff might be faster.
  */
-TEST_F_TIMEOUT(swap_onoff, signal, 120)
+TEST_F_TIMEOUT(swap_onoff, signal, 300)
 {
 	struct sigaction sa = { .sa_handler = on_alarm };
 	size_t pages = 600, len = pages * self->page;
@@ -292,7 +292,7 @@ TEST_F_TIMEOUT(swap_onoff, signal, 120)
 }
 
 /* Strict overcommit and no room for what is in swap. */
-TEST_F_TIMEOUT(swap_onoff, overcommit, 60)
+TEST_F_TIMEOUT(swap_onoff, overcommit, 180)
 {
 	char *p = swt_map(self->len);
 
@@ -310,7 +310,7 @@ TEST_F_TIMEOUT(swap_onoff, overcommit, 60)
 }
 
 /* The cgroup cannot have its memory back: whoever tried swapoff dies of it. */
-TEST_F_TIMEOUT(swap_onoff, out_of_memory, 60)
+TEST_F_TIMEOUT(swap_onoff, out_of_memory, 180)
 {
 	size_t len = 4000 * self->page;
 	char *p = swt_map(len), path[SWT_PATH + 32];
@@ -415,7 +415,7 @@ static int stop_workers(pid_t *pid)
 }
 
 /* Two devices swapped off and on in turn under full load. */
-TEST_F_TIMEOUT(swap_onoff, off_under_load, 120)
+TEST_F_TIMEOUT(swap_onoff, off_under_load, 300)
 {
 	double end = swt_now() + swt_seconds(2);
 	struct swt_dev *d[2] = { self->dev, self->dev2 };
@@ -438,7 +438,7 @@ TEST_F_TIMEOUT(swap_onoff, off_under_load, 120)
  * The device that everybody allocates from comes and goes, and so little of
  * it that it is also full all the time.
  */
-TEST_F_TIMEOUT(swap_onoff, on_off_while_allocating, 120)
+TEST_F_TIMEOUT(swap_onoff, on_off_while_allocating, 300)
 {
 	double end = swt_now() + swt_seconds(2);
 	static const int max[] = { 10, 600, 1500, 100, 513 };
@@ -460,7 +460,7 @@ TEST_F_TIMEOUT(swap_onoff, on_off_while_allocating, 120)
 }
 
 /* Processes sharing swapped memory fork, exit and get killed by the dozen. */
-TEST_F_TIMEOUT(swap_onoff, exit_storm, 120)
+TEST_F_TIMEOUT(swap_onoff, exit_storm, 300)
 {
 	double end = swt_now() + swt_seconds(1);
 	size_t len = 400 * self->page;
@@ -504,7 +504,7 @@ TEST_F_TIMEOUT(swap_onoff, exit_storm, 120)
  * Shared memory that one process writes, another one pages out, and a third
  * one verifies: each word only ever grows.
  */
-TEST_F_TIMEOUT(swap_onoff, same_pages, 60)
+TEST_F_TIMEOUT(swap_onoff, same_pages, 180)
 {
 	double end = swt_now() + swt_seconds(1);
 	size_t i, n, words = 200 * self->page / 8;

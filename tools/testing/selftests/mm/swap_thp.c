@@ -180,7 +180,7 @@ static struct stats read_stats(int order)
 	return s;
 }
 
-TEST_F_TIMEOUT(swap_thp, whole_or_split, 120)
+TEST_F_TIMEOUT(swap_thp, whole_or_split, 300)
 {
 	size_t pages = REGION / self->page;
 	struct stats a, b;
@@ -218,7 +218,7 @@ TEST_F_TIMEOUT(swap_thp, whole_or_split, 120)
 }
 
 /* Parts of folios that are swapped out whole go, move, come back, are shared. */
-TEST_F_TIMEOUT(swap_thp, parts, 120)
+TEST_F_TIMEOUT(swap_thp, parts, 300)
 {
 	size_t size, part, off;
 	int i, order, k;
@@ -279,7 +279,7 @@ TEST_F_TIMEOUT(swap_thp, parts, 120)
 }
 
 /* One page of each folio comes back, is written to, and goes out again. */
-TEST_F_TIMEOUT(swap_thp, swap_in_one, 120)
+TEST_F_TIMEOUT(swap_thp, swap_in_one, 300)
 {
 	size_t size, off;
 	int i, order;
@@ -303,7 +303,7 @@ TEST_F_TIMEOUT(swap_thp, swap_in_one, 120)
 }
 
 /* No room for a large folio anywhere: it is split, and all of it fits. */
-TEST_F_TIMEOUT(swap_thp, fragmented, 120)
+TEST_F_TIMEOUT(swap_thp, fragmented, 300)
 {
 	size_t i, fill = 4100, len = fill * self->page;
 	int order = self->order[self->nr_orders - 1];
@@ -336,7 +336,7 @@ TEST_F_TIMEOUT(swap_thp, fragmented, 120)
 }
 
 /* All orders at once, freed in part, until clusters of all kinds are mixed. */
-TEST_F_TIMEOUT(swap_thp, mixed_orders, 120)
+TEST_F_TIMEOUT(swap_thp, mixed_orders, 300)
 {
 	int i, round, order;
 	char *p[20] = { NULL };
