@@ -19,7 +19,7 @@ build_tests() {
 	local src=$LINUX/tools/testing/selftests hdr=$BUILD/obj-main d p shared libs flags cmd
 	mkdir -p "$bin"
 	: >"$bin/local_config.h"
-	kmake "$LINUX" "$hdr" -s headers >"$bin/headers.log" 2>&1 || die "the kernel's headers could not be made."
+	kernel_headers "$bin/headers.log"
 	grep -v '^#' "$list" | cut -f 2 | while read -r cmd _; do
 		d=mm p=$cmd
 		case $cmd in */*) d=${cmd%/*} p=${cmd##*/} ;; esac
@@ -58,7 +58,7 @@ while IFS="$(printf '\t')" read -r name cmd; do
 	say "start $name"
 	z=N; [ "$name" = cgroup/test_zswap ] && z=Y
 	echo $z >/sys/module/zswap/parameters/enabled
-	timeout -s KILL 300 "$prog" $args </dev/null >/tmp/out 2>&1
+	timeout -s KILL 180 "$prog" $args </dev/null >/tmp/out 2>&1
 	rc=$?
 	grep -E '^(not )?ok |^1\.\.' /tmp/out >/dev/$RESULTS
 	tail -n 40 /tmp/out
