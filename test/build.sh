@@ -13,8 +13,7 @@ for f in "$src"/mm/swap_*.c; do
 	[ -f "$f" ] && grep -qE '^(TEST_HARNESS_MAIN|int main)' "$f" && progs+=("$f")
 done
 [ ${#progs[@]} -gt 0 ] || exit 0
-kmake "$LINUX" "$hdr" -s headers >"$out/headers.log" 2>&1 ||
-	{ tail "$out/headers.log" >&2; die "the kernel's headers could not be made."; }
+kernel_headers "$out/headers.log"
 shared=()
 for f in swap_util.c vm_util.c thp_settings.c; do
 	[ ! -f "$src/mm/$f" ] || shared+=("$src/mm/$f")

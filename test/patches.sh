@@ -56,7 +56,7 @@ enabled() { # MAKEFILE ITEM: no option guards it, or one that is on
 # all objects that a changed header can break: mm/, and who includes it
 header_users() { # COMMIT COMMIT
 	local h
-	wgit -C "$src" diff --name-only --no-renames "$1" "$2" | grep '\.h$' >"$TMP/headers" || return 0
+	wgit -C "$src" diff --name-only --no-renames "$1" "$2" | grep -E '^(include|mm|kernel|fs|block|lib|arch/x86)/.*\.h$' >"$TMP/headers" || return 0
 	echo mm/
 	while IFS= read -r h; do
 		case $h in

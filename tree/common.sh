@@ -90,3 +90,12 @@ kmake() {
 		KBUILD_BUILD_USER=workshop KBUILD_BUILD_HOST=workshop \
 		KBUILD_BUILD_TIMESTAMP='2024-11-17 22:15:08 UTC' "$@"
 }
+
+# kernel_headers LOG: the headers for user space, in build/obj-main/usr. Two
+# who want them at once wait for each other.
+kernel_headers() {
+	(
+		flock 9
+		kmake "$LINUX" "$BUILD/obj-main" -s headers >"$1" 2>&1
+	) 9>"$BUILD/headers.lock" || { tail "$1" >&2; die "the kernel's headers could not be made."; }
+}
