@@ -1,7 +1,8 @@
 #!/bin/bash
 # patches.sh: every patch in order, in one object directory. What it touches
-# is built with W=1 and looked at with sparse; a warning that the base does
-# not have fails. The first patch is built whole. checkpatch --strict on each.
+# is built with W=1 and looked at with sparse, and who includes a header that it
+# touches is built; a warning that the base does not have fails. The first patch
+# is built whole; so is the last, as build/obj-main. checkpatch --strict on each.
 . "$(dirname "$0")/../tree/common.sh"
 . "$TOP/tree/series.sh"
 . "$TOP/test/common.sh"
@@ -53,17 +54,16 @@ enabled() { # MAKEFILE ITEM: no option guards it, or one that is on
 	grep -oE 'CONFIG_[A-Z0-9_]+' "$TMP/lines" | sort -u | sed 's/$/=y/' | grep -qxFf - "$obj/.config"
 }
 
-# all objects that a changed header can break: mm/, and who includes it
+# all objects that a changed header can break: of those who include it
 header_users() { # COMMIT COMMIT
 	local h
 	wgit -C "$src" diff --name-only --no-renames "$1" "$2" | grep -E '^(include|mm|kernel|fs|block|lib|arch/x86)/.*\.h$' >"$TMP/headers" || return 0
-	echo mm/
 	while IFS= read -r h; do
 		case $h in
-		include/*)
-			(cd "$src" && grep -rlE "#include <${h#include/}>" kernel fs block drivers/block --include='*.c' || true)
-			;;
+		include/*) h="<${h#include/}>" ;;
+		*) h="\"[./]*${h##*/}\"" ;;
 		esac
+		(cd "$src" && grep -rlE "#include $h" mm kernel fs block lib drivers/block --include='*.c' || true)
 	done <"$TMP/headers" | sort -u | while IFS= read -r c; do
 		if built "$c"; then echo "${c%.c}.o"; fi
 	done
@@ -72,21 +72,19 @@ header_users() { # COMMIT COMMIT
 # messages without their place: code may move
 warnings() { grep -hE 'warning:|error:' "$@" | sed -E 's/^[^ ]+:[0-9]+(:[0-9]+)?: *//; s/line [0-9]+/line N/g' | sort -u; }
 
-make_w() { # LOG TARGETS...
+make_to() { # LOG TARGETS...
 	local log=$1
 	shift
-	kmake "$src" "$obj" -k -j"$JOBS" W=1 "$@" >>"$log" 2>&1
+	kmake "$src" "$obj" -k -j"$JOBS" "$@" >>"$log" 2>&1
 }
 
 say "patches: the base, for comparison"
 go_to base
 "$TOP/tree/configure.sh" "$src" "$obj" "$TOP/config/main.config" "$TOP/config/patches.config"
 : >"$TMP/base.log"
-make_w "$TMP/base.log" prepare || { tail "$TMP/base.log" >&2; die "the base does not build."; }
+make_to "$TMP/base.log" prepare || { tail "$TMP/base.log" >&2; die "the base does not build."; }
 mapfile -t objs < <(objects base "$head")
-mapfile -t users < <(header_users base "$head")
-[ ${#objs[@]} = 0 ] || make_w "$TMP/base.log" C=2 "${objs[@]}" || true
-[ ${#users[@]} = 0 ] || make_w "$TMP/base.log" "${users[@]}" || true
+[ ${#objs[@]} = 0 ] || make_to "$TMP/base.log" W=1 C=2 "${objs[@]}" || true
 warnings "$TMP/base.log" >"$TMP/known" || true
 
 one() { # N
@@ -101,17 +99,19 @@ one() { # N
 	# a new option needs an answer
 	kmake "$src" "$obj" olddefconfig >>"$log" 2>&1 || rc=1
 	mapfile -t objs < <(objects "$before" "${commits[n]}")
-	mapfile -t users < <(header_users "$before" "${commits[n]}")
-	if [ $rc = 0 ] && [ ${#objs[@]} -gt 0 ]; then
-		make_w "$log" C=2 "${objs[@]}" || rc=1
+	mapfile -t users < <(header_users "$before" "${commits[n]}" |
+		grep -vxFf <(printf '%s\n' "${objs[@]:-none}"))
+	# the first one whole, and with that what later ones leave alone
+	if [ $rc = 0 ] && [ "$n" = 0 ]; then
+		make_to "$log" vmlinux || rc=1
 	fi
 	if [ $rc = 0 ] && [ ${#users[@]} -gt 0 ]; then
-		make_w "$log" "${users[@]}" || rc=1
+		make_to "$log" "${users[@]}" || rc=1
+	fi
+	if [ $rc = 0 ] && [ ${#objs[@]} -gt 0 ]; then
+		make_to "$log" W=1 C=2 "${objs[@]}" || rc=1
 	fi
 	warnings "$log" | comm -13 "$TMP/known" - >"$TMP/new" || true
-	if [ $rc = 0 ] && [ "$n" = 0 ]; then
-		make_w "$log" vmlinux || rc=1
-	fi
 	if [ $rc != 0 ]; then
 		grep -E -B1 -A4 'error:|\*\*\*' "$log" | head -n 25 >&2
 		result fail "patch/$name: builds" "log: ${log#"$TOP"/}"

@@ -617,22 +617,29 @@ static void job_pages(char **arg)
 		result("zap", zap / pages);
 	}
 
-	char *p = region(bytes);
-	size_t left;
-	double off;
+	for (int r = 1; r <= rounds; r++) {
+		char *p = region(bytes);
+		size_t left;
+		double off;
 
-	fill(p, pages);
-	pageout(p, pages);
-	settle();
-	all_out(p, pages, &left);
-	start(&w);
-	if (swapoff(dev))
-		die("swapoff %s", dev);
-	off = stop(&w);
-	if (present_pages(p, pages) != pages)
-		die("not all pages are back after swapoff");
-	check(p, pages, "after swapoff");
-	result("swapoff", off / pages);
+		fill(p, pages);
+		stagger(boot, r);
+		pageout(p, pages);
+		settle();
+		all_out(p, pages, &left);
+		start(&w);
+		if (swapoff(dev))
+			die("swapoff %s", dev);
+		off = stop(&w);
+		if (present_pages(p, pages) != pages)
+			die("not all pages are back after swapoff");
+		check(p, pages, "after swapoff");
+		munmap(p, bytes);
+		if (swapon(dev, 0))
+			die("swapon %s again", dev);
+		if (r > 1)
+			result("swapoff", off / pages);
+	}
 }
 
 /* ---- several CPUs ---- */
