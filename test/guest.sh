@@ -16,6 +16,10 @@ progs=()
 for p in ${all[@]+"${all[@]}"}; do
 	! wanted "guest-$config/$p" || progs+=("$p")
 done
+# the kernel's own unit tests have run by the time it has booted
+if grep -qx CONFIG_SWAP_KUNIT_TEST=y "${kernel%/arch/*}/.config" && wanted "guest-$config/kunit"; then
+	progs+=(kunit)
+fi
 if [ ${#progs[@]} = 0 ]; then
 	[ ${#all[@]} -gt 0 ] || say "no swap_* program in tools/testing/selftests/mm yet"
 	exit 0
@@ -24,9 +28,10 @@ fi
 "$TOP/vm/accel.sh" "$kernel" >/dev/null
 
 one() { # PROGRAM
-	local p=$1 rc=0 start=$SECONDS quiet=(--quiet)
+	local p=$1 rc=0 start=$SECONDS quiet=(--quiet) file=$BUILD/test/bin/$1
+	[ "$p" != kunit ] || file=$TOP/test/kunit
 	[ ${#progs[@]} -gt 1 ] || quiet=()
-	"$TOP/vm/initramfs.sh" "$TMP/$p.initrd" "$BUILD/test/bin/$p"
+	"$TOP/vm/initramfs.sh" "$TMP/$p.initrd" "$file"
 	"$TOP/vm/boot.sh" --kernel "$kernel" --initrd "$TMP/$p.initrd" \
 		--mem "${MEM:-512M}" --smp "${SMP:-2}" ${quiet[@]+"${quiet[@]}"} \
 		--disk 512M,discard --disk 1G,ext4 --disk 512M,discard --disk 512M \
