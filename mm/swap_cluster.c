@@ -20,16 +20,100 @@
  * lock: it may have been filled, freed, discarded or taken for another order.
  * The cluster itself stays valid as long as there is a reference on the device.
  *
+ * The array of clusters has address space for the whole device, but memory only
+ * at its front: the clusters of the slots before si->slots_end exist. Clusters
+ * are added as the free ones run out (cluster_grow_mutex, outside of all the
+ * locks above) and none goes before swapoff.
+ *
  * swapoff clears SWP_WRITEOK and passes through the lock of every cluster.
  * Slots are allocated only after SWP_WRITEOK was seen set under the cluster's
  * lock, so none is allocated after that.
  */
 #include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
+#include <linux/vmalloc.h>
 
 #include "swap.h"
 #include "swap_cluster.h"
+
+/*
+ * A table that fills a page is one. The others come from a cache, with room to
+ * be freed by RCU.
+ */
+#define SWAP_TABLE_IS_PAGE	(sizeof(struct swap_table) == PAGE_SIZE)
+
+struct swap_table_object {
+	struct swap_table table;
+	struct rcu_head rcu;
+};
+
+static struct kmem_cache *swap_table_cache;
+
+/**
+ * swap_table_init() - Prepare for the allocation of swap tables.
+ *
+ * Context: Boot.
+ */
+void __init swap_table_init(void)
+{
+	if (!SWAP_TABLE_IS_PAGE)
+		swap_table_cache = KMEM_CACHE(swap_table_object, SLAB_PANIC);
+}
+
+static struct swap_table *swap_table_alloc(gfp_t gfp)
+{
+	struct swap_table_object *object;
+
+	if (SWAP_TABLE_IS_PAGE)
+		return (struct swap_table *)get_zeroed_page(gfp);
+
+	object = kmem_cache_zalloc(swap_table_cache, gfp);
+	return object ? &object->table : NULL;
+}
+
+static void swap_table_free(struct swap_table *table)
+{
+	if (SWAP_TABLE_IS_PAGE)
+		free_page((unsigned long)table);
+	else if (table)
+		kmem_cache_free(swap_table_cache,
+				container_of(table, struct swap_table_object, table));
+}
+
+static void swap_table_free_page_rcu(struct rcu_head *rcu)
+{
+	__free_page(container_of(rcu, struct page, rcu_head));
+}
+
+/* No slot of the cluster is in use any more: the table is all NULL. */
+static void cluster_free_table(struct swap_cluster_info *ci)
+{
+	struct swap_table *table;
+
+	table = rcu_replace_pointer(ci->table, NULL, lockdep_is_held(&ci->lock));
+	if (SWAP_TABLE_IS_PAGE)
+		call_rcu(&virt_to_page(table)->rcu_head, swap_table_free_page_rcu);
+	else
+		kfree_rcu(container_of(table, struct swap_table_object, table), rcu);
+}
+
+/*
+ * Have a table for a cluster that is about to be used. Nothing sleeps, and
+ * reclaim, which needs this to make progress, must not use up all memory.
+ */
+static bool cluster_get_table(struct swap_cluster_info *ci)
+{
+	const gfp_t gfp = __GFP_HIGH | __GFP_NOMEMALLOC | __GFP_NOWARN;
+
+	lockdep_assert_held(&ci->lock);
+
+	if (!rcu_access_pointer(ci->table))
+		rcu_assign_pointer(ci->table, swap_table_alloc(gfp));
+	return rcu_access_pointer(ci->table);
+}
 
 static unsigned long cluster_offset(struct swap_info_struct *si,
 				    struct swap_cluster_info *ci)
@@ -79,9 +163,10 @@ static void cluster_move(struct swap_info_struct *si,
 	ci->state = state;
 	ci->order = order;
 	/*
-	 * Wear a solid state device evenly. On a rotating one stay near the
-	 * front, and go through neighbours in the order in which they lie on
-	 * the disk. The first cluster, with the header, is never free.
+	 * Wear evenly what is in use of a solid state device. On a rotating
+	 * one stay near the front, and go through neighbours in the order in
+	 * which they lie on the disk. The first cluster, with the header, is
+	 * never free.
 	 */
 	if (state == CLUSTER_FREE && !(si->flags & SWP_SOLIDSTATE)) {
 		if (ci[-1].state == CLUSTER_FREE)
@@ -132,7 +217,9 @@ static bool swap_writeok(struct swap_info_struct *si)
 	return READ_ONCE(si->flags) & SWP_WRITEOK;
 }
 
-/* May slots of this order be allocated from the cluster? */
+/*
+ * May slots of this order be allocated from the cluster? If so it has a table.
+ */
 static bool cluster_usable(struct swap_info_struct *si,
 			   struct swap_cluster_info *ci, unsigned int order)
 {
@@ -141,7 +228,7 @@ static bool cluster_usable(struct swap_info_struct *si,
 	if (!swap_writeok(si))
 		return false;
 	if (ci->state == CLUSTER_FREE)
-		return true;
+		return cluster_get_table(ci);
 	return (ci->state == CLUSTER_NONFULL || ci->state == CLUSTER_FRAG) &&
 	       ci->order == order && ci->count + (1 << order) <= SWAPFILE_CLUSTER;
 }
@@ -202,8 +289,10 @@ static void cluster_claim(struct swap_info_struct *si,
 			  struct swap_cluster_info *ci, unsigned long offset,
 			  unsigned char usage, unsigned int order)
 {
-	unsigned int nr = 1 << order;
+	unsigned int i, nr = 1 << order;
 
+	for (i = 0; i < nr; i++)
+		__swap_table_set(ci, offset + i, swp_tb_mk_shadow(NULL, 0));
 	memset(si->swap_map + offset, usage, nr);
 	ci->count += nr;
 	if (ci->count == SWAPFILE_CLUSTER)
@@ -252,7 +341,7 @@ static unsigned long cluster_scan(struct swap_info_struct *si,
 
 /*
  * Allocate from the cluster at the head of a list. Returns false when there is
- * none.
+ * none, or it is free and there is no memory for its table.
  */
 static bool cluster_alloc_first(struct swap_info_struct *si,
 				struct list_head *list, unsigned long *found,
@@ -260,12 +349,14 @@ static bool cluster_alloc_first(struct swap_info_struct *si,
 				bool reclaim)
 {
 	struct swap_cluster_info *ci = cluster_first(si, list);
+	bool more = true;
 
 	if (!ci)
 		return false;
 
 	spin_lock(&ci->lock);
 	if (cluster_on_list(si, ci, list)) {
+		more = cluster_get_table(ci);
 		/* Ours now, or of no use: others had better look elsewhere */
 		if (ci->state == CLUSTER_NONFULL)
 			cluster_move(si, ci, CLUSTER_FRAG, order);
@@ -273,7 +364,7 @@ static bool cluster_alloc_first(struct swap_info_struct *si,
 				      order, reclaim);
 	}
 	spin_unlock(&ci->lock);
-	return true;
+	return more;
 }
 
 /* Allocate from one of the first @nr clusters of a list. */
@@ -466,6 +557,194 @@ static void cluster_reclaim_full(struct swap_info_struct *si, long to_scan)
 	}
 }
 
+#define SWAP_CLUSTER_COLS						\
+	DIV_ROUND_UP(L1_CACHE_BYTES, sizeof(struct swap_cluster_info))
+
+/*
+ * Clusters are put on the list of free ones so that the CPUs that fill them at
+ * the same time do not share cache lines of the array. Those of a rotating
+ * device are used in the order in which they lie on it.
+ */
+static unsigned long cluster_cols(struct swap_info_struct *si)
+{
+	return si->flags & SWP_SOLIDSTATE ? SWAP_CLUSTER_COLS : 1;
+}
+
+/* How many clusters the device can have at most. */
+static unsigned long clusters_max(struct swap_info_struct *si)
+{
+	return DIV_ROUND_UP((unsigned long)si->max, SWAPFILE_CLUSTER);
+}
+
+/* How many there are. */
+static unsigned long clusters_nr(struct swap_info_struct *si)
+{
+	return DIV_ROUND_UP(READ_ONCE(si->slots_end), SWAPFILE_CLUSTER);
+}
+
+#define CLUSTERS_GFP							\
+	(GFP_KERNEL | __GFP_HIGH | __GFP_NOMEMALLOC | __GFP_NOWARN)
+
+/*
+ * Add a page to the array.
+ *
+ * Once the device is in use this runs inside memalloc_noreclaim_save(), where no
+ * allocation reclaims memory. That also opens the last reserves: the page must
+ * not come out of them. Page tables may, for which vmalloc has GFP flags of its
+ * own: one of them does for PTRS_PER_PTE pages.
+ */
+static bool cluster_map_page(struct swap_info_struct *si, unsigned long addr)
+{
+	struct page *page = alloc_page(CLUSTERS_GFP | __GFP_HIGHMEM | __GFP_ZERO);
+
+	if (!page)
+		return false;
+	if (vm_area_map_pages(si->cluster_area, addr, addr + PAGE_SIZE, &page)) {
+		vm_area_unmap_pages(si->cluster_area, addr, addr + PAGE_SIZE);
+		__free_page(page);
+		return false;
+	}
+	list_add(&page->lru, &si->cluster_pages);
+	return true;
+}
+
+/*
+ * Add pages to the array, so many that each CPU finds a free cluster away from
+ * those of the others. Returns for how many clusters there is memory then.
+ */
+static unsigned long clusters_map(struct swap_info_struct *si)
+{
+	unsigned long start = (unsigned long)si->cluster_info;
+	unsigned long nr = clusters_nr(si), max = clusters_max(si);
+	unsigned long end;
+
+	nr = min(nr + cluster_cols(si) * num_online_cpus(), max);
+	end = (unsigned long)(si->cluster_info + nr);
+	while (si->cluster_mem_end < end &&
+	       cluster_map_page(si, si->cluster_mem_end))
+		si->cluster_mem_end += PAGE_SIZE;
+
+	return min((si->cluster_mem_end - start) / sizeof(*si->cluster_info), max);
+}
+
+/*
+ * Mark the slots of a cluster that can never be allocated: the header, bad
+ * pages, and what lies behind the end of the device. The cluster keeps its
+ * table until swapoff.
+ */
+static bool cluster_mark_unusable(struct swap_cluster_info *ci,
+				  const unsigned char *map, unsigned int nr)
+{
+	struct swap_table *table = swap_table_alloc(CLUSTERS_GFP);
+	unsigned int i;
+
+	if (!table)
+		return false;
+
+	for (i = 0; i < SWAPFILE_CLUSTER; i++) {
+		if (i < nr && map[i] != SWAP_MAP_BAD)
+			continue;
+		table->entries[i] = SWP_TB_BAD;
+		ci->count++;
+	}
+	rcu_assign_pointer(ci->table, table);
+	return true;
+}
+
+/*
+ * Set up a cluster that does not exist yet. Without the cluster no slot can
+ * have been used: swap_map has no marks there but for bad slots, and rarely
+ * any. Returns whether there was memory.
+ */
+static bool cluster_init(struct swap_info_struct *si,
+			 struct swap_cluster_info *ci,
+			 const unsigned char *swap_map)
+{
+	unsigned long start = cluster_offset(si, ci);
+	unsigned long nr = cluster_end(si, start) - start;
+
+	spin_lock_init(&ci->lock);
+	if (nr < SWAPFILE_CLUSTER || memchr_inv(swap_map + start, 0, nr)) {
+		if (!cluster_mark_unusable(ci, swap_map + start, nr))
+			return false;
+	}
+
+	if (!ci->count)
+		ci->state = CLUSTER_FREE;
+	else if (ci->count < SWAPFILE_CLUSTER)
+		ci->state = CLUSTER_NONFULL;
+	else
+		ci->state = CLUSTER_FULL;
+	return true;
+}
+
+/*
+ * Make clusters exist, behind those that do. Returns whether there was memory
+ * for any. The caller excludes others that add clusters to the device.
+ */
+static bool clusters_add(struct swap_info_struct *si,
+			 const unsigned char *swap_map)
+{
+	unsigned long first = clusters_nr(si), nr = clusters_map(si);
+	unsigned long i, j, cols = cluster_cols(si);
+	struct swap_cluster_info *ci;
+
+	for (i = first; i < nr; i++)
+		if (!cluster_init(si, si->cluster_info + i, swap_map))
+			nr = i;
+	if (nr == first)
+		return false;
+
+	/*
+	 * Whoever sees the end finds the clusters set up. Only then can a slot
+	 * be allocated: whoever has an entry finds its cluster to exist.
+	 */
+	smp_store_release(&si->slots_end,
+			  min_t(unsigned long, nr * SWAPFILE_CLUSTER, si->max));
+
+	spin_lock(&si->lock);
+	for (j = 0; j < cols; j++) {
+		for (i = first + j; i < nr; i += cols) {
+			ci = si->cluster_info + i;
+			list_add_tail(&ci->list, cluster_list(si, ci->state, 0));
+		}
+	}
+	spin_unlock(&si->lock);
+	return true;
+}
+
+static DEFINE_MUTEX(cluster_grow_mutex);
+
+/*
+ * Add clusters if none is free. Returns whether one is free now. Not so when
+ * all that the device can have exist, there is no memory for more, or swapoff
+ * began.
+ *
+ * Called without a lock, often in order to free memory: it must not wait for
+ * memory to be freed, nor may a holder of the mutex.
+ */
+static bool clusters_grow(struct swap_info_struct *si)
+{
+	unsigned int noreclaim;
+	bool grown;
+
+	/* Saves the mutex: the end only grows, and this is the last one */
+	if (READ_ONCE(si->slots_end) == si->max)
+		return false;
+
+	mutex_lock(&cluster_grow_mutex);
+	noreclaim = memalloc_noreclaim_save();
+	/* Another CPU may have been faster, and bad clusters are of no use */
+	while (list_empty(&si->free_clusters) && swap_writeok(si) &&
+	       clusters_add(si, si->swap_map))
+		;
+	grown = !list_empty(&si->free_clusters) && swap_writeok(si);
+	memalloc_noreclaim_restore(noreclaim);
+	mutex_unlock(&cluster_grow_mutex);
+
+	return grown;
+}
+
 /*
  * There is no free cluster: reclaim and search those that have some room.
  * Called, and returns, without a lock.
@@ -474,7 +753,7 @@ static unsigned long cluster_alloc_scarce(struct swap_info_struct *si,
 					  unsigned char usage,
 					  unsigned int order)
 {
-	unsigned long nr_clusters = DIV_ROUND_UP(si->max, SWAPFILE_CLUSTER);
+	unsigned long nr_clusters = clusters_nr(si);
 	unsigned long nr_frag, found = 0;
 
 	if (vm_swap_full()) {
@@ -496,17 +775,50 @@ static unsigned long cluster_alloc_scarce(struct swap_info_struct *si,
 }
 
 /*
- * Is there a cluster with room for one slot? The lists are searched one after
- * the other, and a cluster can move past that from one not yet searched to one
- * that was: after a failure only this tells that the device has no room.
+ * Give the first free cluster a table ahead of its use, from memory that can be
+ * waited for. Called without a lock. Returns false when there is no free
+ * cluster, or no memory.
+ */
+static bool cluster_prepare_free(struct swap_info_struct *si)
+{
+	const gfp_t gfp = GFP_NOIO | __GFP_HIGH | __GFP_NOMEMALLOC | __GFP_NOWARN;
+	struct swap_cluster_info *ci;
+	struct swap_table *table;
+
+	if (list_empty(&si->free_clusters))
+		return false;
+	table = swap_table_alloc(gfp);
+	if (!table)
+		return false;
+
+	ci = cluster_first(si, &si->free_clusters);
+	if (ci) {
+		spin_lock(&ci->lock);
+		/* Anything may have happened to it: let the caller look again */
+		if (ci->state == CLUSTER_FREE && !rcu_access_pointer(ci->table)) {
+			rcu_assign_pointer(ci->table, table);
+			table = NULL;
+		}
+		spin_unlock(&ci->lock);
+	}
+	swap_table_free(table);
+	return ci;
+}
+
+/*
+ * Is there a cluster in use with room for one slot? The lists are searched one
+ * after the other, and a cluster can move past that from one not yet searched
+ * to one that was: after a failure only this tells that the device has no room.
+ *
+ * Clusters that do not exist yet do not count: the caller has tried to add some.
+ * If there was no memory for them the device has no room now.
  */
 static bool cluster_has_room(struct swap_info_struct *si)
 {
 	unsigned int order;
-	bool room;
+	bool room = false;
 
 	spin_lock(&si->lock);
-	room = !list_empty(&si->free_clusters);
 	for (order = 0; !room && order < SWAP_NR_ORDERS; order++)
 		room = !list_empty(&si->nonfull_clusters[order]) ||
 		       !list_empty(&si->frag_clusters[order]);
@@ -552,22 +864,27 @@ unsigned long swap_cluster_alloc(struct swap_info_struct *si,
 
 retry:
 	do {
-		found = cluster_alloc_current(si, usage, order);
-		if (found)
-			return found;
+		do {
+			found = cluster_alloc_current(si, usage, order);
+			if (found)
+				return found;
+		} while (clusters_grow(si));
 		found = cluster_alloc_scarce(si, usage, order);
 	} while (!found && cluster_discard_one(si));
 
-	if (!found && !order) {
+	if (!found && !order)
 		found = cluster_steal(si, usage);
-		/* Somebody else moved what has room: there is progress */
-		if (!found && swap_writeok(si) && cluster_has_room(si))
-			goto retry;
+	if (found) {
+		cluster_set_current(si, found, order);
+		return found;
 	}
 
-	if (found)
-		cluster_set_current(si, found, order);
-	return found;
+	if (!swap_writeok(si))
+		return 0;
+	/* For want of a table only, or somebody else moved what has room */
+	if (cluster_prepare_free(si) || (!order && cluster_has_room(si)))
+		goto retry;
+	return 0;
 }
 
 /**
@@ -589,13 +906,18 @@ void swap_cluster_free(struct swap_info_struct *si,
 		       unsigned long offset, unsigned int nr)
 {
 	const unsigned long discard = SWP_WRITEOK | SWP_PAGE_DISCARD;
+	unsigned int i;
 
 	lockdep_assert_held(&ci->lock);
 	VM_WARN_ON_ONCE(ci->count < nr);
 
 	swap_slots_forget(si, offset, nr);
+	for (i = 0; i < nr; i++)
+		__swap_table_set(ci, offset + i, SWP_TB_NULL);
 	memset(si->swap_map + offset, 0, nr);
 	ci->count -= nr;
+	if (!ci->count)
+		cluster_free_table(ci);
 	if (ci->count) {
 		if (ci->state != CLUSTER_NONFULL)
 			cluster_move(si, ci, CLUSTER_NONFULL, ci->order);
@@ -620,20 +942,18 @@ void swap_cluster_free(struct swap_info_struct *si,
  */
 void swap_clusters_quiesce(struct swap_info_struct *si)
 {
-	unsigned long offset;
+	unsigned long i, nr_clusters;
 
-	for (offset = 0; offset < si->max; offset += SWAPFILE_CLUSTER) {
-		swap_cluster_unlock(swap_cluster_lock(si, offset));
+	/* Whoever gets the mutex later adds no clusters any more */
+	mutex_lock(&cluster_grow_mutex);
+	nr_clusters = clusters_nr(si);
+	mutex_unlock(&cluster_grow_mutex);
+
+	for (i = 0; i < nr_clusters; i++) {
+		swap_cluster_unlock(swap_cluster_lock(si, i * SWAPFILE_CLUSTER));
 		cond_resched();
 	}
 }
-
-#define SWAP_CLUSTER_INFO_COLS						\
-	DIV_ROUND_UP(L1_CACHE_BYTES, sizeof(struct swap_cluster_info))
-#define SWAP_CLUSTER_SPACE_COLS						\
-	DIV_ROUND_UP(SWAP_ADDRESS_SPACE_PAGES, SWAPFILE_CLUSTER)
-#define SWAP_CLUSTER_COLS						\
-	max_t(unsigned int, SWAP_CLUSTER_INFO_COLS, SWAP_CLUSTER_SPACE_COLS)
 
 static int current_clusters_init(struct swap_info_struct *si)
 {
@@ -654,53 +974,18 @@ static int current_clusters_init(struct swap_info_struct *si)
 	return 0;
 }
 
-/*
- * Count the slots of a cluster that can never be allocated: the header, bad
- * pages, and what lies behind the end of the device.
- */
-static void cluster_count_unusable(struct swap_info_struct *si,
-				   const unsigned char *swap_map,
-				   unsigned long maxpages, unsigned long page_nr)
-{
-	struct swap_cluster_info *ci = si->cluster_info + page_nr / SWAPFILE_CLUSTER;
-	unsigned long start = cluster_offset(si, ci);
-	unsigned long offset;
-
-	ci->count = 0;
-	for (offset = start; offset < start + SWAPFILE_CLUSTER; offset++)
-		if (offset >= maxpages || swap_map[offset] == SWAP_MAP_BAD)
-			ci->count++;
-}
-
-static void cluster_list_add(struct swap_info_struct *si,
-			     struct swap_cluster_info *ci)
-{
-	if (!ci->count)
-		ci->state = CLUSTER_FREE;
-	else if (ci->count < SWAPFILE_CLUSTER)
-		ci->state = CLUSTER_NONFULL;
-	else
-		ci->state = CLUSTER_FULL;
-	list_add_tail(&ci->list, cluster_list(si, ci->state, 0));
-}
-
 /**
  * swap_clusters_init() - Set up the clusters of a device.
- * @si: The device, being swapped on.
- * @swap_header: Its header, for the list of bad pages.
+ * @si: The device, being swapped on; si->max is set.
  * @swap_map: Where unusable slots are marked SWAP_MAP_BAD.
- * @maxpages: The number of slots, unusable ones included.
  *
  * Context: May sleep.
  * Return: 0, or -ENOMEM; swap_clusters_exit() is to be called in either case.
  */
 int swap_clusters_init(struct swap_info_struct *si,
-		       union swap_header *swap_header,
-		       const unsigned char *swap_map, unsigned long maxpages)
+		       const unsigned char *swap_map)
 {
-	unsigned long nr_clusters = DIV_ROUND_UP(maxpages, SWAPFILE_CLUSTER);
-	unsigned long cols = si->flags & SWP_SOLIDSTATE ? SWAP_CLUSTER_COLS : 1;
-	unsigned long i, j;
+	unsigned int i;
 
 	INIT_WORK(&si->discard_work, swap_discard_work);
 	INIT_DELAYED_WORK(&si->reclaim_work, swap_reclaim_work);
@@ -716,31 +1001,17 @@ int swap_clusters_init(struct swap_info_struct *si,
 
 	if (current_clusters_init(si))
 		return -ENOMEM;
-	si->cluster_info = kvcalloc(nr_clusters, sizeof(*si->cluster_info),
-				    GFP_KERNEL);
-	if (!si->cluster_info)
+
+	INIT_LIST_HEAD(&si->cluster_pages);
+	si->cluster_area = get_vm_area(clusters_max(si) *
+				       sizeof(*si->cluster_info), VM_SPARSE);
+	if (!si->cluster_area)
 		return -ENOMEM;
+	si->cluster_info = si->cluster_area->addr;
+	si->cluster_mem_end = (unsigned long)si->cluster_info;
 
-	for (i = 0; i < nr_clusters; i++)
-		spin_lock_init(&si->cluster_info[i].lock);
-
-	cluster_count_unusable(si, swap_map, maxpages, 0);
-	cluster_count_unusable(si, swap_map, maxpages, maxpages - 1);
-	for (i = 0; i < swap_header->info.nr_badpages; i++)
-		if (swap_header->info.badpages[i] < maxpages)
-			cluster_count_unusable(si, swap_map, maxpages,
-					       swap_header->info.badpages[i]);
-
-	/*
-	 * Keep the CPUs that fill clusters at the same time from sharing cache
-	 * lines of cluster_info and swap address spaces. Clusters of a rotating
-	 * device are used in the order in which they lie on it.
-	 */
-	for (j = 0; j < cols; j++)
-		for (i = j; i < nr_clusters; i += cols)
-			cluster_list_add(si, si->cluster_info + i);
-
-	return 0;
+	/* Nobody else knows the device: no mutex, and it may reclaim memory */
+	return clusters_add(si, swap_map) ? 0 : -ENOMEM;
 }
 
 /**
@@ -751,10 +1022,21 @@ int swap_clusters_init(struct swap_info_struct *si,
  */
 void swap_clusters_exit(struct swap_info_struct *si)
 {
+	unsigned long i;
+
+	for (i = 0; i < clusters_nr(si); i++)
+		swap_table_free(rcu_dereference_protected(si->cluster_info[i].table,
+							  true));
 	free_percpu(si->percpu_cluster);
 	si->percpu_cluster = NULL;
 	kfree(si->shared_cluster);
 	si->shared_cluster = NULL;
-	kvfree(si->cluster_info);
+
+	si->slots_end = 0;
 	si->cluster_info = NULL;
+	if (si->cluster_area) {
+		free_vm_area(si->cluster_area);
+		si->cluster_area = NULL;
+		put_pages_list(&si->cluster_pages);
+	}
 }

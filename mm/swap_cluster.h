@@ -3,7 +3,10 @@
 #define _MM_SWAP_CLUSTER_H
 
 #include <linux/local_lock.h>
+#include <linux/rcupdate.h>
 #include <linux/swap.h>
+
+#include "swap_table.h"
 
 #ifdef CONFIG_THP_SWAP
 #define SWAPFILE_CLUSTER	HPAGE_PMD_NR
@@ -30,6 +33,18 @@ enum swap_cluster_state {
 };
 
 /*
+ * What the slots of a cluster are used for: see mm/swap_table.h. There is a
+ * table as long as the cluster has a slot that is not free.
+ *
+ * The entries are written under the cluster's lock. Who reads them without it
+ * does so in an RCU read-side critical section, and finds what they are, what
+ * they were, or, when the last slot was freed meanwhile, all of them NULL.
+ */
+struct swap_table {
+	unsigned long entries[SWAPFILE_CLUSTER];
+};
+
+/*
  * SWAPFILE_CLUSTER slots, naturally aligned on the device.
  */
 struct swap_cluster_info {
@@ -44,6 +59,7 @@ struct swap_cluster_info {
 	u8 state;		/* enum swap_cluster_state */
 	u8 order;		/* of the allocations made here */
 	struct list_head list;	/* the list that goes with the state */
+	struct swap_table __rcu *table;
 };
 
 /*
@@ -64,10 +80,35 @@ struct swap_current_cluster {
 	unsigned int next[SWAP_NR_ORDERS]; /* Likely next allocation offset */
 };
 
+/*
+ * How many slots a device can have without taking more than a sixteenth of the
+ * vmalloc space for its array of clusters.
+ */
+#define SWAP_CLUSTERS_MAX_SLOTS						\
+	(VMALLOC_TOTAL / 16 / sizeof(struct swap_cluster_info) * SWAPFILE_CLUSTER)
+
+/**
+ * swap_slots_end() - The end of the slots whose clusters exist.
+ * @si: The device.
+ *
+ * No slot at or behind the end has ever been allocated. The clusters of those
+ * before it stay valid until swapoff, although the end moves on: no lock is
+ * needed, and the acquire makes sure that they are seen set up.
+ *
+ * Context: The caller keeps the device from being swapped off.
+ * Return: The first slot behind them.
+ */
+static inline unsigned long swap_slots_end(struct swap_info_struct *si)
+{
+	/* Pairs with the release in clusters_add() */
+	return smp_load_acquire(&si->slots_end);
+}
+
 /**
  * swap_cluster_lock() - Lock the cluster that a slot belongs to.
  * @si: The device.
- * @offset: The slot.
+ * @offset: The slot. It is known to have been allocated, or was checked against
+ *          swap_slots_end().
  *
  * Context: The caller keeps the device from being swapped off: by a reference,
  * or because the slot is in use and cannot be freed meanwhile.
@@ -87,10 +128,47 @@ static inline void swap_cluster_unlock(struct swap_cluster_info *ci)
 	spin_unlock(&ci->lock);
 }
 
+/* The cluster's lock is held, and a slot of the cluster is in use */
+static inline unsigned long __swap_table_get(struct swap_cluster_info *ci,
+					     unsigned long offset)
+{
+	struct swap_table *table;
+
+	table = rcu_dereference_protected(ci->table, lockdep_is_held(&ci->lock));
+	return table->entries[offset % SWAPFILE_CLUSTER];
+}
+
+/* The same */
+static inline void __swap_table_set(struct swap_cluster_info *ci,
+				    unsigned long offset, unsigned long swp_tb)
+{
+	struct swap_table *table;
+
+	table = rcu_dereference_protected(ci->table, lockdep_is_held(&ci->lock));
+	/* Whoever finds a folio here finds it set up; a dependency pairs */
+	smp_store_release(&table->entries[offset % SWAPFILE_CLUSTER], swp_tb);
+}
+
+/* Without the lock, for any slot of a cluster that exists */
+static inline unsigned long swap_table_get(struct swap_cluster_info *ci,
+					   unsigned long offset)
+{
+	unsigned long swp_tb = SWP_TB_NULL;
+	struct swap_table *table;
+
+	rcu_read_lock();
+	table = rcu_dereference(ci->table);
+	if (table)
+		swp_tb = READ_ONCE(table->entries[offset % SWAPFILE_CLUSTER]);
+	rcu_read_unlock();
+
+	return swp_tb;
+}
+
 /* mm/swap_cluster.c */
+void swap_table_init(void);
 int swap_clusters_init(struct swap_info_struct *si,
-		       union swap_header *swap_header,
-		       const unsigned char *swap_map, unsigned long maxpages);
+		       const unsigned char *swap_map);
 void swap_clusters_exit(struct swap_info_struct *si);
 void swap_clusters_quiesce(struct swap_info_struct *si);
 unsigned long swap_cluster_alloc(struct swap_info_struct *si,

@@ -395,6 +395,202 @@ TEST_F_TIMEOUT(swap_alloc, fill_concurrently, 300)
 	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
 }
 
+/*
+ * Devices so large that clusters are added to them several times, where the
+ * kernel does so. A page of zeros takes a slot like any other, but no I/O.
+ */
+#define LARGE_PAGES	180001UL
+#define LARGE_STEP	1024UL
+#define LARGE_DATA	64UL	/* one in so many pages has data */
+
+FIXTURE(swap_large)
+{
+	struct swt_ctx ctx;
+	struct swt_dev *dev;
+	size_t page;
+};
+
+FIXTURE_VARIANT(swap_large)
+{
+	bool rotational;
+};
+
+FIXTURE_VARIANT_ADD(swap_large, ssd)
+{
+	.rotational = false,
+};
+
+FIXTURE_VARIANT_ADD(swap_large, rotational)
+{
+	.rotational = true,
+};
+
+FIXTURE_SETUP(swap_large)
+{
+	int ret;
+
+	self->page = swt_page();
+	ret = swt_begin(&self->ctx) ?:
+	      swt_dev_new(&self->ctx, &self->dev, SWT_LOOP, LARGE_PAGES) ?:
+	      swt_rotational(self->dev, variant->rotational);
+	ret = swt_setup_done(&self->ctx, ret);
+	if (ret == SWT_SKIP)
+		SKIP(return, "%s", swt_msg());
+	ASSERT_EQ(0, ret) TH_LOG("%s", swt_msg());
+}
+
+FIXTURE_TEARDOWN_PARENT(swap_large)
+{
+	EXPECT_EQ(0, swt_end(&self->ctx)) TH_LOG("%s", swt_msg());
+}
+
+/* Write to and swap out many pages, a few at a time; returns how many went. */
+static size_t large_pageout(char *p, size_t pages, uint64_t seed)
+{
+	size_t page = swt_page(), n = 0, i, j, step;
+
+	for (i = 0; i < pages; i += step) {
+		step = pages - i < LARGE_STEP ? pages - i : LARGE_STEP;
+		memset(p + i * page, 0, step * page);
+		for (j = i; j < i + step; j++)
+			if (j % LARGE_DATA == 0)
+				swt_fill_hard(p + j * page, page, seed + j);
+		n += swt_pageout(p + i * page, step * page);
+	}
+	return n;
+}
+
+/* How many of the pages with data are not as large_pageout() left them? */
+static size_t large_wrong(const char *p, size_t pages, uint64_t seed)
+{
+	size_t page = swt_page(), n = 0, i;
+
+	for (i = 0; i < pages; i += LARGE_DATA)
+		n += swt_verify_hard(p + i * page, page, seed + i) != -1;
+	return n;
+}
+
+/* Each usable slot is found, wherever the bad ones are. */
+TEST_F_TIMEOUT(swap_large, fill, 600)
+{
+	size_t i, slots, n = 0, extra = 100, max = LARGE_PAGES;
+	struct swt_header h;
+	uint32_t bad[620];
+	char *p, *map;
+
+	bad[n++] = 1;
+	bad[n++] = 511;
+	/* more than whole clusters */
+	for (i = 0; i < 520; i++)
+		bad[n++] = 100 * SWT_CLUSTER - 3 + i;
+	for (i = 90; i < 180; i++)
+		bad[n++] = i * 1000 + i;
+	bad[n++] = max - 1;
+	swt_header_init(&h, max);
+	h.nr_bad = n;
+	h.bad = bad;
+	SWT_OK(swt_header_write(self->dev->path, &h));
+	SWT_OK(swt_on(self->dev, 100, 0));
+	slots = max - 1 - n;
+	p = swt_map((max + extra) * self->page);
+	ASSERT_NE(MAP_FAILED, p);
+
+	EXPECT_EQ(slots, large_pageout(p, max + extra, 1));
+	EXPECT_EQ(slots, swt_used(self->dev));
+	map = calloc(1, max);
+	EXPECT_EQ(slots, check_slots(p, max + extra, max, map));
+	for (i = 0; i < n; i++)
+		EXPECT_EQ(0, map[bad[i]]) TH_LOG("bad page %u", bad[i]);
+	free(map);
+	swt_wait_writeback();
+	EXPECT_EQ(0, large_wrong(p, max + extra, 1));
+	munmap(p, (max + extra) * self->page);
+	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
+	SWT_OK(swt_off(self->dev, 30));
+}
+
+/* Several processes that need new clusters at the same time. */
+TEST_F_TIMEOUT(swap_large, fill_concurrently, 600)
+{
+	size_t pages = (LARGE_PAGES - 1) / 4;
+	pid_t pid[4];
+	int i;
+
+	SWT_OK(swt_on(self->dev, 100, 0));
+	for (i = 0; i < 4; i++) {
+		pid[i] = swt_fork();
+		ASSERT_LE(0, pid[i]);
+		if (pid[i])
+			continue;
+		char *p = swt_map(pages * self->page);
+
+		if (p == MAP_FAILED)
+			_exit(1);
+		if (large_pageout(p, pages, i) != pages)
+			_exit(2);
+		if (check_slots(p, pages, LARGE_PAGES, NULL) != (int)pages)
+			_exit(3);
+		if (large_wrong(p, pages, i))
+			_exit(4);
+		_exit(0);
+	}
+	for (i = 0; i < 4; i++)
+		EXPECT_EQ(0, swt_wait(pid[i]));
+	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
+	SWT_OK(swt_off(self->dev, 30));
+}
+
+/*
+ * swapoff while processes go through one free cluster after the other. They
+ * leave little in each, which has to be read back.
+ */
+TEST_F_TIMEOUT(swap_large, swapoff, 600)
+{
+	size_t keep = LARGE_DATA, step = SWT_CLUSTER, nr = 200;
+	double end = swt_now() + swt_seconds(5);
+	int i, offs = 0;
+	pid_t pid[3];
+	size_t k;
+
+	SWT_OK(swt_on(self->dev, 100, 0));
+	for (i = 0; i < 3; i++) {
+		pid[i] = swt_fork();
+		ASSERT_LE(0, pid[i]);
+		if (pid[i])
+			continue;
+		char *p = swt_map(nr * step * self->page);
+
+		if (p == MAP_FAILED)
+			_exit(1);
+		while (swt_now() < end) {
+			for (k = 0; k < nr; k++) {
+				char *c = p + k * step * self->page;
+
+				memset(c, 0, step * self->page);
+				swt_fill_hard(c, self->page, k);
+				madvise(c, step * self->page, MADV_PAGEOUT);
+				madvise(c + keep * self->page,
+					(step - keep) * self->page, MADV_DONTNEED);
+			}
+			for (k = 0; k < nr; k++)
+				if (swt_verify_hard(p + k * step * self->page,
+						    self->page, k) != -1)
+					_exit(2);
+			madvise(p, nr * step * self->page, MADV_DONTNEED);
+		}
+		_exit(0);
+	}
+	for (; swt_now() < end; offs++) {
+		usleep(100000 + offs % 10 * 20000);
+		SWT_OK(swt_off(self->dev, 60));
+		SWT_OK(swt_on(self->dev, 100, 0));
+	}
+	TH_LOG("%d times", offs);
+	for (i = 0; i < 3; i++)
+		EXPECT_EQ(0, swt_wait(pid[i]));
+	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
+}
+
 FIXTURE(swap_prio)
 {
 	struct swt_ctx ctx;

@@ -148,6 +148,8 @@ TEST_F_TIMEOUT(swap_enomem, swapon, 300)
 	int n, err, refused = 0;
 	bool hit = true;
 
+	/* those of pages that may be highmem, too; not there without that test */
+	swt_set(&self->ctx, DEBUGFS "/fail_page_alloc/ignore-gfp-highmem", "N");
 	for (n = 1; hit && n < 3000; n++) {
 		fail_nth(n);
 		err = swapon(self->dev->path, 0) ? errno : 0;
@@ -506,6 +508,100 @@ TEST_F_TIMEOUT(swap_ioerr, swapoff_read_error, 180)
 	swt_fill(p, len, 2);
 	ASSERT_EQ(pages, swt_pageout(p, len));
 	EXPECT_EQ(-1, swt_verify(p, len, 2));
+}
+
+FIXTURE(swap_enomem_large)
+{
+	struct swt_ctx ctx;
+	struct swt_dev *dev[2];
+	size_t page;
+};
+
+FIXTURE_VARIANT(swap_enomem_large)
+{
+	bool rotational;
+};
+
+FIXTURE_VARIANT_ADD(swap_enomem_large, ssd)
+{
+	.rotational = false,
+};
+
+FIXTURE_VARIANT_ADD(swap_enomem_large, rotational)
+{
+	.rotational = true,
+};
+
+#define LARGE_PAGES	131071UL
+
+FIXTURE_SETUP(swap_enomem_large)
+{
+	const char *highmem = DEBUGFS "/fail_page_alloc/ignore-gfp-highmem";
+	int i, ret;
+
+	self->page = swt_page();
+	ret = swt_begin(&self->ctx) ?: arm(&self->ctx);
+	if (!ret && access(highmem, W_OK))
+		ret = swt_skip("no fail_page_alloc");
+	ret = ret ?: swt_set(&self->ctx, highmem, "N");
+	for (i = 0; i < 2 && !ret; i++)
+		ret = swt_dev_new(&self->ctx, &self->dev[i], SWT_LOOP, LARGE_PAGES) ?:
+		      swt_rotational(self->dev[i], variant->rotational);
+	ret = swt_setup_done(&self->ctx, ret);
+	if (ret == SWT_SKIP)
+		SKIP(return, "%s", swt_msg());
+	ASSERT_EQ(0, ret) TH_LOG("%s", swt_msg());
+}
+
+FIXTURE_TEARDOWN_PARENT(swap_enomem_large)
+{
+	set_probability(0);
+	EXPECT_EQ(0, swt_end(&self->ctx)) TH_LOG("%s", swt_msg());
+}
+
+/*
+ * Large devices need memory themselves as they fill. Without it pages stay
+ * where they are, and whoever wants to swap them out comes back; with it, all
+ * of the devices can be used.
+ */
+TEST_F_TIMEOUT(swap_enomem_large, fill, 600)
+{
+	size_t i, n, step = 1024, failed = 0, pages = 2 * (LARGE_PAGES - 1);
+	int fd = open("/proc/self/make-it-fail", O_WRONLY);
+	char *p, *c;
+
+	ASSERT_LE(0, fd);
+	for (i = 0; i < 2; i++)
+		SWT_OK(swt_on(self->dev[i], 100, 0));
+	p = swt_map(pages * self->page);
+	ASSERT_NE(MAP_FAILED, p);
+	swt_write(DEBUGFS "/fail_page_alloc/probability", "100");
+	for (i = 0; i < pages; i += step) {
+		if (step > pages - i)
+			step = pages - i;
+		c = p + i * self->page;
+		/* zeros take slots, but no I/O */
+		memset(c, 0, step * self->page);
+		*(size_t *)c = i;
+		ASSERT_EQ(1, write(fd, "1", 1));
+		for (n = 0; n < 3; n++)
+			madvise(c, step * self->page, MADV_PAGEOUT);
+		ASSERT_EQ(1, write(fd, "0", 1));
+		failed += swt_swapped(c, step * self->page) != step;
+		ASSERT_EQ(step, swt_pageout(c, step * self->page));
+	}
+	TH_LOG("not everything went %zu times", failed);
+	swt_write(DEBUGFS "/fail_page_alloc/probability", "0");
+	EXPECT_EQ(LARGE_PAGES - 1, swt_used(self->dev[0]));
+	EXPECT_EQ(LARGE_PAGES - 1, swt_used(self->dev[1]));
+	for (i = 0; i < pages; i += 1024) {
+		EXPECT_EQ(i, *(size_t *)(p + i * self->page));
+		EXPECT_EQ(0, p[(i + 1) * self->page]);
+	}
+	munmap(p, pages * self->page);
+	for (i = 0; i < 2; i++)
+		SWT_OK(swt_wait_used(&self->ctx, self->dev[i], 0));
+	close(fd);
 }
 
 TEST_HARNESS_MAIN

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _MM_SWAP_TABLE_H
+#define _MM_SWAP_TABLE_H
+
+#include <linux/mm_types.h>
+#include <linux/xarray.h>
+
+/*
+ * The format of a swap table's entries
+ *
+ * A swap table has one word for each slot of a cluster, which says what the
+ * slot is used for. The lowest bit that is set tells the kinds apart:
+ *
+ *   NULL    0                     free
+ *   Shadow  flags | shadow |    1 in use, not cached
+ *   PFN     flags | pfn    |   10 in use, and cached: the folio's first pfn
+ *   Bad     11111 ...      | 1000 not to be used: the header, a bad page, ...
+ *
+ * A shadow is an XA value, as in the page cache, of which workingset.c leaves
+ * the topmost bits free; xa_mk_value(0) if there is nothing to remember.
+ *
+ * The flags are a count of the references to the slot, and a bit that is set
+ * when the slot holds nothing but zeroes. They are kept when a slot changes
+ * between Shadow and PFN. The count's maximum means that the count is kept
+ * elsewhere. A PFN leaves room for five bits, or for less on 32 bits with large
+ * physical addresses: then the zero bit is kept elsewhere, too.
+ *
+ * Everything here is a pure function of its arguments.
+ */
+
+/* The width of a pfn, the way zsmalloc finds it out */
+#if defined(MAX_POSSIBLE_PHYSMEM_BITS)
+#define SWP_TB_PHYSMEM_BITS	MAX_POSSIBLE_PHYSMEM_BITS
+#elif defined(MAX_PHYSMEM_BITS)
+#define SWP_TB_PHYSMEM_BITS	MAX_PHYSMEM_BITS
+#else
+#define SWP_TB_PHYSMEM_BITS	BITS_PER_LONG
+#endif
+#define SWP_TB_PFN_BITS		(SWP_TB_PHYSMEM_BITS - PAGE_SHIFT)
+
+#define SWP_TB_SHADOW_MARK	0x1UL
+#define SWP_TB_PFN_MARK		0x2UL
+#define SWP_TB_PFN_MARK_BITS	2
+
+/* What a pfn leaves, but not more than five bits */
+#define SWP_TB_SPARE_BITS	(BITS_PER_LONG - SWP_TB_PFN_BITS - SWP_TB_PFN_MARK_BITS)
+#define SWP_TB_FLAGS_BITS	(SWP_TB_SPARE_BITS < 5 ? SWP_TB_SPARE_BITS : 5)
+#define SWP_TB_ZERO_BITS	(SWP_TB_FLAGS_BITS > 2 ? 1 : 0)
+#define SWP_TB_COUNT_BITS	(SWP_TB_FLAGS_BITS - SWP_TB_ZERO_BITS)
+#define SWP_TB_COUNT_MAX	((1UL << SWP_TB_COUNT_BITS) - 1)
+
+#define SWP_TB_COUNT_SHIFT	(BITS_PER_LONG - SWP_TB_COUNT_BITS)
+#define SWP_TB_FLAGS_SHIFT	(BITS_PER_LONG - SWP_TB_FLAGS_BITS)
+#define SWP_TB_FLAGS_MASK	(~0UL << SWP_TB_FLAGS_SHIFT)
+#define SWP_TB_ZERO		(SWP_TB_ZERO_BITS ? 1UL << SWP_TB_FLAGS_SHIFT : 0)
+
+#define SWP_TB_NULL		0UL
+#define SWP_TB_BAD		(~0UL << 3)
+
+static inline bool swp_tb_is_null(unsigned long swp_tb)
+{
+	return swp_tb == SWP_TB_NULL;
+}
+
+static inline bool swp_tb_is_shadow(unsigned long swp_tb)
+{
+	return swp_tb & SWP_TB_SHADOW_MARK;
+}
+
+static inline bool swp_tb_is_pfn(unsigned long swp_tb)
+{
+	return (swp_tb & (SWP_TB_SHADOW_MARK | SWP_TB_PFN_MARK)) == SWP_TB_PFN_MARK;
+}
+
+static inline bool swp_tb_is_bad(unsigned long swp_tb)
+{
+	return swp_tb == SWP_TB_BAD;
+}
+
+/* In use, cached or not: an entry that has flags */
+static inline bool swp_tb_is_counted(unsigned long swp_tb)
+{
+	return swp_tb & (SWP_TB_SHADOW_MARK | SWP_TB_PFN_MARK);
+}
+
+/* The flags of a Shadow or PFN, where they are in the word */
+static inline unsigned long swp_tb_flags(unsigned long swp_tb)
+{
+	return swp_tb & SWP_TB_FLAGS_MASK;
+}
+
+static inline unsigned long swp_tb_mk_flags(unsigned int count, bool zero)
+{
+	return ((unsigned long)count << SWP_TB_COUNT_SHIFT) |
+	       (zero ? SWP_TB_ZERO : 0);
+}
+
+static inline unsigned int swp_tb_count(unsigned long swp_tb)
+{
+	return swp_tb >> SWP_TB_COUNT_SHIFT;
+}
+
+static inline unsigned long swp_tb_set_count(unsigned long swp_tb,
+					     unsigned int count)
+{
+	swp_tb &= ~(~0UL << SWP_TB_COUNT_SHIFT);
+	return swp_tb | ((unsigned long)count << SWP_TB_COUNT_SHIFT);
+}
+
+static inline unsigned long swp_tb_mk_pfn(unsigned long pfn, unsigned long flags)
+{
+	BUILD_BUG_ON(SWP_TB_COUNT_BITS < 2);
+
+	return (pfn << SWP_TB_PFN_MARK_BITS) | SWP_TB_PFN_MARK | flags;
+}
+
+static inline unsigned long swp_tb_pfn(unsigned long swp_tb)
+{
+	return (swp_tb & ~SWP_TB_FLAGS_MASK) >> SWP_TB_PFN_MARK_BITS;
+}
+
+/* @shadow: an XA value that leaves SWP_TB_FLAGS_MASK free, or NULL */
+static inline unsigned long swp_tb_mk_shadow(void *shadow, unsigned long flags)
+{
+	return (unsigned long)shadow | SWP_TB_SHADOW_MARK | flags;
+}
+
+/* The XA value, NULL if the shadow is empty */
+static inline void *swp_tb_shadow(unsigned long swp_tb)
+{
+	swp_tb &= ~SWP_TB_FLAGS_MASK;
+	return swp_tb == SWP_TB_SHADOW_MARK ? NULL : (void *)swp_tb;
+}
+
+#endif /* _MM_SWAP_TABLE_H */

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit tests for the format of swap tables: what is put into an entry comes
+ * out of it again, next to everything else that it can hold.
+ */
+#include <kunit/test.h>
+#include <linux/module.h>
+
+#include "../swap_table.h"
+
+#define SHADOW_MAX	(~SWP_TB_FLAGS_MASK >> 1)	/* without the XA mark */
+
+static const unsigned long pfns[] = {
+	0, 1, 2, 0x55555, (1UL << (SWP_TB_PFN_BITS - 1)) - 1,
+	1UL << (SWP_TB_PFN_BITS - 1), (1UL << (SWP_TB_PFN_BITS - 1)) * 2 - 1,
+};
+
+static const unsigned long shadows[] = {
+	1, 2, 0x5555, SHADOW_MAX >> 1, SHADOW_MAX - 1, SHADOW_MAX,
+};
+
+/* Each entry is of one kind */
+static void expect_kind(struct kunit *test, unsigned long swp_tb,
+			bool null, bool shadow, bool pfn, bool bad)
+{
+	KUNIT_EXPECT_EQ_MSG(test, swp_tb_is_null(swp_tb), null, "%lx", swp_tb);
+	KUNIT_EXPECT_EQ_MSG(test, swp_tb_is_shadow(swp_tb), shadow, "%lx", swp_tb);
+	KUNIT_EXPECT_EQ_MSG(test, swp_tb_is_pfn(swp_tb), pfn, "%lx", swp_tb);
+	KUNIT_EXPECT_EQ_MSG(test, swp_tb_is_bad(swp_tb), bad, "%lx", swp_tb);
+	KUNIT_EXPECT_EQ_MSG(test, swp_tb_is_counted(swp_tb), shadow || pfn,
+			    "%lx", swp_tb);
+}
+
+/* The bits add up, and there are enough of each */
+static void swap_table_bits(struct kunit *test)
+{
+	KUNIT_EXPECT_GE(test, SWP_TB_COUNT_BITS, 2);
+	KUNIT_EXPECT_LE(test, SWP_TB_FLAGS_BITS, 5);
+	KUNIT_EXPECT_EQ(test, SWP_TB_COUNT_BITS + SWP_TB_ZERO_BITS, SWP_TB_FLAGS_BITS);
+	KUNIT_EXPECT_LE(test, SWP_TB_FLAGS_BITS + SWP_TB_PFN_BITS + SWP_TB_PFN_MARK_BITS,
+			BITS_PER_LONG);
+	KUNIT_EXPECT_EQ(test, SWP_TB_ZERO & (~0UL << SWP_TB_COUNT_SHIFT), 0UL);
+	KUNIT_EXPECT_EQ(test, SWP_TB_ZERO | (~0UL << SWP_TB_COUNT_SHIFT),
+			SWP_TB_FLAGS_MASK);
+}
+
+static void swap_table_constants(struct kunit *test)
+{
+	expect_kind(test, SWP_TB_NULL, true, false, false, false);
+	expect_kind(test, SWP_TB_BAD, false, false, false, true);
+}
+
+/* Every pfn with every count and zero bit */
+static void swap_table_pfn(struct kunit *test)
+{
+	unsigned long flags, swp_tb;
+	unsigned int i, count, zero;
+
+	for (i = 0; i < ARRAY_SIZE(pfns); i++)
+		for (count = 0; count <= SWP_TB_COUNT_MAX; count++)
+			for (zero = 0; zero <= SWP_TB_ZERO_BITS; zero++) {
+				flags = swp_tb_mk_flags(count, zero);
+				swp_tb = swp_tb_mk_pfn(pfns[i], flags);
+				expect_kind(test, swp_tb, false, false, true, false);
+				KUNIT_EXPECT_EQ(test, swp_tb_pfn(swp_tb), pfns[i]);
+				KUNIT_EXPECT_EQ(test, swp_tb_flags(swp_tb), flags);
+				KUNIT_EXPECT_EQ(test, swp_tb_count(swp_tb), count);
+				KUNIT_EXPECT_EQ(test, !!(swp_tb & SWP_TB_ZERO), zero);
+			}
+}
+
+/* Every shadow, and none, with every count and zero bit */
+static void swap_table_shadow(struct kunit *test)
+{
+	unsigned long flags, swp_tb;
+	unsigned int i, count, zero;
+	void *shadow;
+
+	for (i = 0; i <= ARRAY_SIZE(shadows); i++)
+		for (count = 0; count <= SWP_TB_COUNT_MAX; count++)
+			for (zero = 0; zero <= SWP_TB_ZERO_BITS; zero++) {
+				shadow = i ? xa_mk_value(shadows[i - 1]) : NULL;
+				flags = swp_tb_mk_flags(count, zero);
+				swp_tb = swp_tb_mk_shadow(shadow, flags);
+				expect_kind(test, swp_tb, false, true, false, false);
+				KUNIT_EXPECT_PTR_EQ(test, swp_tb_shadow(swp_tb), shadow);
+				KUNIT_EXPECT_EQ(test, swp_tb_flags(swp_tb), flags);
+				KUNIT_EXPECT_EQ(test, swp_tb_count(swp_tb), count);
+				KUNIT_EXPECT_EQ(test, !!(swp_tb & SWP_TB_ZERO), zero);
+			}
+}
+
+/* From every count to every other one: nothing else changes */
+static void swap_table_set_count(struct kunit *test)
+{
+	unsigned long pfn = pfns[ARRAY_SIZE(pfns) - 1], before, after;
+	unsigned int from, to;
+
+	for (from = 0; from <= SWP_TB_COUNT_MAX; from++)
+		for (to = 0; to <= SWP_TB_COUNT_MAX; to++) {
+			before = swp_tb_mk_pfn(pfn, swp_tb_mk_flags(from, true));
+			after = swp_tb_set_count(before, to);
+			KUNIT_EXPECT_EQ(test, after,
+					swp_tb_mk_pfn(pfn, swp_tb_mk_flags(to, true)));
+
+			before = swp_tb_mk_shadow(xa_mk_value(SHADOW_MAX),
+						  swp_tb_mk_flags(from, false));
+			after = swp_tb_set_count(before, to);
+			KUNIT_EXPECT_EQ(test, after,
+					swp_tb_mk_shadow(xa_mk_value(SHADOW_MAX),
+							 swp_tb_mk_flags(to, false)));
+		}
+}
+
+static struct kunit_case swap_table_cases[] = {
+	KUNIT_CASE(swap_table_bits),
+	KUNIT_CASE(swap_table_constants),
+	KUNIT_CASE(swap_table_pfn),
+	KUNIT_CASE(swap_table_shadow),
+	KUNIT_CASE(swap_table_set_count),
+	{}
+};
+
+static struct kunit_suite swap_table_suite = {
+	.name = "swap_table",
+	.test_cases = swap_table_cases,
+};
+
+kunit_test_suite(swap_table_suite);
+
+MODULE_DESCRIPTION("KUnit tests for the format of swap tables");
+MODULE_LICENSE("GPL");
