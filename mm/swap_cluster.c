@@ -9,9 +9,10 @@
  *
  * Locks, from the outermost to the innermost:
  *
- *   the current cluster (a local lock, or si->shared_lock where CPUs share one)
- *     the cluster (ci->lock)
- *       the lists (si->lock), the available devices (swap_avail_lock)
+ *   the CPU's current cluster (a local lock)
+ *     the current cluster that CPUs share (si->shared_lock)
+ *       the cluster (ci->lock)
+ *         the lists (si->lock), the available devices (swap_avail_lock)
  *
  * A cluster is always on the list that goes with its state, but for the time
  * in which it is being discarded: "current" is only where a CPU looks first.
@@ -415,58 +416,97 @@ static unsigned long cluster_steal(struct swap_info_struct *si,
 	return found;
 }
 
-/* Where to look next after @found was allocated: in the same cluster. */
-static unsigned int current_next(unsigned long found, unsigned int order)
+static bool clusters_shared(struct swap_info_struct *si)
 {
-	unsigned long next = found + (1 << order);
-
-	return next % SWAPFILE_CLUSTER ? next : SWAP_NEXT_INVALID;
+	return !(si->flags & SWP_SOLIDSTATE);
 }
 
 /*
- * Allocate from the current cluster, or make a free one current. Nothing here
- * sleeps, or drops a lock to reclaim.
+ * Where the next one looks after slots up to @end were taken, @end excluded: in
+ * the same cluster.
  */
+static unsigned int next_in_cluster(unsigned long end)
+{
+	return end % SWAPFILE_CLUSTER ? end : SWAP_NEXT_INVALID;
+}
+
+/* The same for a CPU: where CPUs share a cluster, in what it has of that. */
+static unsigned int next_in_run(struct swap_info_struct *si, unsigned long end)
+{
+	if (clusters_shared(si) && !(end % SWAP_RUN))
+		return SWAP_NEXT_INVALID;
+	return next_in_cluster(end);
+}
+
+/* Allocate from the cluster of a remembered slot, at that or behind it. */
 static unsigned long cluster_alloc_next(struct swap_info_struct *si,
-					struct swap_current_cluster *cur,
+					unsigned int next, unsigned char usage,
+					unsigned int order)
+{
+	struct swap_cluster_info *ci;
+	unsigned long found;
+
+	if (next == SWAP_NEXT_INVALID)
+		return 0;
+
+	ci = swap_cluster_lock(si, next);
+	found = cluster_scan(si, ci, next, usage, order, false);
+	swap_cluster_unlock(ci);
+	return found;
+}
+
+static unsigned long cluster_alloc_free(struct swap_info_struct *si,
 					unsigned char usage, unsigned int order)
 {
-	unsigned long next = cur->next[order];
-	struct swap_cluster_info *ci;
 	unsigned long found = 0;
-
-	if (next != SWAP_NEXT_INVALID) {
-		ci = swap_cluster_lock(si, next);
-		found = cluster_scan(si, ci, next, usage, order, false);
-		swap_cluster_unlock(ci);
-	}
 
 	/* A free cluster has room, unless somebody else is first to lock it */
 	while (!found && swap_writeok(si) &&
 	       cluster_alloc_first(si, &si->free_clusters, &found, usage, order,
 				   false))
 		;
-
-	cur->next[order] = found ? current_next(found, order) : SWAP_NEXT_INVALID;
 	return found;
 }
 
+/* Allocate where a new run begins in the cluster that CPUs share. */
+static unsigned long cluster_alloc_shared(struct swap_info_struct *si,
+					  unsigned char usage, unsigned int order)
+{
+	unsigned int *next = &si->shared_next[order];
+	unsigned long found;
+
+	spin_lock(&si->shared_lock);
+	found = cluster_alloc_next(si, *next, usage, order);
+	if (!found)
+		found = cluster_alloc_free(si, usage, order);
+	*next = found ? next_in_cluster(ALIGN(found + (1 << order), SWAP_RUN)) :
+			SWAP_NEXT_INVALID;
+	spin_unlock(&si->shared_lock);
+
+	return found;
+}
+
+/*
+ * Allocate from the current cluster, or make a free one current. Nothing here
+ * sleeps, or drops a lock to reclaim.
+ */
 static unsigned long cluster_alloc_current(struct swap_info_struct *si,
 					   unsigned char usage,
 					   unsigned int order)
 {
+	struct swap_current_cluster *cur;
 	unsigned long found;
 
-	if (si->flags & SWP_SOLIDSTATE) {
-		local_lock(&si->percpu_cluster->lock);
-		found = cluster_alloc_next(si, this_cpu_ptr(si->percpu_cluster),
-					   usage, order);
-		local_unlock(&si->percpu_cluster->lock);
-	} else {
-		spin_lock(&si->shared_lock);
-		found = cluster_alloc_next(si, si->shared_cluster, usage, order);
-		spin_unlock(&si->shared_lock);
-	}
+	local_lock(&si->percpu_cluster->lock);
+	cur = this_cpu_ptr(si->percpu_cluster);
+	found = cluster_alloc_next(si, cur->next[order], usage, order);
+	if (!found && clusters_shared(si))
+		found = cluster_alloc_shared(si, usage, order);
+	else if (!found)
+		found = cluster_alloc_free(si, usage, order);
+	cur->next[order] = found ? next_in_run(si, found + (1 << order)) :
+				   SWAP_NEXT_INVALID;
+	local_unlock(&si->percpu_cluster->lock);
 
 	return found;
 }
@@ -475,17 +515,16 @@ static unsigned long cluster_alloc_current(struct swap_info_struct *si,
 static void cluster_set_current(struct swap_info_struct *si,
 				unsigned long found, unsigned int order)
 {
-	unsigned int next = current_next(found, order);
+	unsigned long end = found + (1 << order);
 
-	if (si->flags & SWP_SOLIDSTATE) {
-		local_lock(&si->percpu_cluster->lock);
-		this_cpu_write(si->percpu_cluster->next[order], next);
-		local_unlock(&si->percpu_cluster->lock);
-	} else {
+	local_lock(&si->percpu_cluster->lock);
+	this_cpu_write(si->percpu_cluster->next[order], next_in_run(si, end));
+	if (clusters_shared(si)) {
 		spin_lock(&si->shared_lock);
-		si->shared_cluster->next[order] = next;
+		si->shared_next[order] = next_in_cluster(ALIGN(end, SWAP_RUN));
 		spin_unlock(&si->shared_lock);
 	}
+	local_unlock(&si->percpu_cluster->lock);
 }
 
 /* Discard a cluster that waits for it, which makes it free. */
@@ -959,18 +998,15 @@ static int current_clusters_init(struct swap_info_struct *si)
 {
 	int cpu;
 
-	spin_lock_init(&si->shared_lock);
 	/* Zeroed memory: SWAP_NEXT_INVALID for every order */
-	if (!(si->flags & SWP_SOLIDSTATE)) {
-		si->shared_cluster = kzalloc(sizeof(*si->shared_cluster), GFP_KERNEL);
-		return si->shared_cluster ? 0 : -ENOMEM;
-	}
-
 	si->percpu_cluster = alloc_percpu(struct swap_current_cluster);
 	if (!si->percpu_cluster)
 		return -ENOMEM;
 	for_each_possible_cpu(cpu)
 		local_lock_init(&per_cpu_ptr(si->percpu_cluster, cpu)->lock);
+
+	spin_lock_init(&si->shared_lock);
+	memset(si->shared_next, 0, sizeof(si->shared_next));
 	return 0;
 }
 
@@ -1029,8 +1065,6 @@ void swap_clusters_exit(struct swap_info_struct *si)
 							  true));
 	free_percpu(si->percpu_cluster);
 	si->percpu_cluster = NULL;
-	kfree(si->shared_cluster);
-	si->shared_cluster = NULL;
 
 	si->slots_end = 0;
 	si->cluster_info = NULL;

@@ -72,13 +72,18 @@ struct swap_cluster_info {
 
 /*
  * The cluster that entries are being allocated from. Each CPU has its own, so
- * that it swaps out sequentially and without disturbing the others; the CPUs
- * share one on a rotating device, which would have to seek between them.
+ * that it swaps out sequentially and without disturbing the others.
+ *
+ * A rotating device would have to seek between those. There the CPUs share one,
+ * and each fills a run of SWAP_RUN aligned slots before it takes another: what
+ * a CPU writes at a time is contiguous, and can be merged into few requests.
  */
 struct swap_current_cluster {
-	local_lock_t lock;	/* not used by a rotating device */
+	local_lock_t lock;
 	unsigned int next[SWAP_NR_ORDERS]; /* Likely next allocation offset */
 };
+
+#define SWAP_RUN	64
 
 /*
  * How many slots a device can have without taking more than a sixteenth of the

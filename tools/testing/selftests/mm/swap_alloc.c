@@ -399,7 +399,6 @@ TEST_F_TIMEOUT(swap_alloc, fill_concurrently, 300)
  * Devices so large that clusters are added to them several times, where the
  * kernel does so. A page of zeros takes a slot like any other, but no I/O.
  */
-#define LARGE_PAGES	180001UL
 #define LARGE_STEP	1024UL
 #define LARGE_DATA	64UL	/* one in so many pages has data */
 
@@ -407,7 +406,7 @@ FIXTURE(swap_large)
 {
 	struct swt_ctx ctx;
 	struct swt_dev *dev;
-	size_t page;
+	size_t page, max;
 };
 
 FIXTURE_VARIANT(swap_large)
@@ -430,8 +429,9 @@ FIXTURE_SETUP(swap_large)
 	int ret;
 
 	self->page = swt_page();
+	self->max = swt_scaled(180000, 36000) + 1;
 	ret = swt_begin(&self->ctx) ?:
-	      swt_dev_new(&self->ctx, &self->dev, SWT_LOOP, LARGE_PAGES) ?:
+	      swt_dev_new(&self->ctx, &self->dev, SWT_LOOP, self->max) ?:
 	      swt_rotational(self->dev, variant->rotational);
 	ret = swt_setup_done(&self->ctx, ret);
 	if (ret == SWT_SKIP)
@@ -473,7 +473,7 @@ static size_t large_wrong(const char *p, size_t pages, uint64_t seed)
 /* Each usable slot is found, wherever the bad ones are. */
 TEST_F_TIMEOUT(swap_large, fill, 600)
 {
-	size_t i, slots, n = 0, extra = 100, max = LARGE_PAGES;
+	size_t i, slots, n = 0, extra = 100, max = self->max;
 	struct swt_header h;
 	uint32_t bad[620];
 	char *p, *map;
@@ -482,9 +482,9 @@ TEST_F_TIMEOUT(swap_large, fill, 600)
 	bad[n++] = 511;
 	/* more than whole clusters */
 	for (i = 0; i < 520; i++)
-		bad[n++] = 100 * SWT_CLUSTER - 3 + i;
-	for (i = 90; i < 180; i++)
-		bad[n++] = i * 1000 + i;
+		bad[n++] = max / 4 / SWT_CLUSTER * SWT_CLUSTER - 3 + i;
+	for (i = max / 2; i < max - 1; i += max / 180)
+		bad[n++] = i;
 	bad[n++] = max - 1;
 	swt_header_init(&h, max);
 	h.nr_bad = n;
@@ -512,7 +512,7 @@ TEST_F_TIMEOUT(swap_large, fill, 600)
 /* Several processes that need new clusters at the same time. */
 TEST_F_TIMEOUT(swap_large, fill_concurrently, 600)
 {
-	size_t pages = (LARGE_PAGES - 1) / 4;
+	size_t pages = (self->max - 1) / 4;
 	pid_t pid[4];
 	int i;
 
@@ -528,7 +528,7 @@ TEST_F_TIMEOUT(swap_large, fill_concurrently, 600)
 			_exit(1);
 		if (large_pageout(p, pages, i) != pages)
 			_exit(2);
-		if (check_slots(p, pages, LARGE_PAGES, NULL) != (int)pages)
+		if (check_slots(p, pages, self->max, NULL) != (int)pages)
 			_exit(3);
 		if (large_wrong(p, pages, i))
 			_exit(4);
@@ -546,7 +546,8 @@ TEST_F_TIMEOUT(swap_large, fill_concurrently, 600)
  */
 TEST_F_TIMEOUT(swap_large, swapoff, 600)
 {
-	size_t keep = LARGE_DATA, step = SWT_CLUSTER, nr = 200;
+	size_t keep = LARGE_DATA, step = SWT_CLUSTER;
+	size_t nr = self->max / SWT_CLUSTER * 4 / 7;
 	double end = swt_now() + swt_seconds(5);
 	int i, offs = 0;
 	pid_t pid[3];

@@ -514,7 +514,7 @@ FIXTURE(swap_enomem_large)
 {
 	struct swt_ctx ctx;
 	struct swt_dev *dev[2];
-	size_t page;
+	size_t page, max;
 };
 
 FIXTURE_VARIANT(swap_enomem_large)
@@ -532,20 +532,19 @@ FIXTURE_VARIANT_ADD(swap_enomem_large, rotational)
 	.rotational = true,
 };
 
-#define LARGE_PAGES	131071UL
-
 FIXTURE_SETUP(swap_enomem_large)
 {
 	const char *highmem = DEBUGFS "/fail_page_alloc/ignore-gfp-highmem";
 	int i, ret;
 
 	self->page = swt_page();
+	self->max = swt_scaled(131072, 32768) - 1;
 	ret = swt_begin(&self->ctx) ?: arm(&self->ctx);
 	if (!ret && access(highmem, W_OK))
 		ret = swt_skip("no fail_page_alloc");
 	ret = ret ?: swt_set(&self->ctx, highmem, "N");
 	for (i = 0; i < 2 && !ret; i++)
-		ret = swt_dev_new(&self->ctx, &self->dev[i], SWT_LOOP, LARGE_PAGES) ?:
+		ret = swt_dev_new(&self->ctx, &self->dev[i], SWT_LOOP, self->max) ?:
 		      swt_rotational(self->dev[i], variant->rotational);
 	ret = swt_setup_done(&self->ctx, ret);
 	if (ret == SWT_SKIP)
@@ -566,7 +565,7 @@ FIXTURE_TEARDOWN_PARENT(swap_enomem_large)
  */
 TEST_F_TIMEOUT(swap_enomem_large, fill, 600)
 {
-	size_t i, n, step = 1024, failed = 0, pages = 2 * (LARGE_PAGES - 1);
+	size_t i, n, step = 1024, failed = 0, pages = 2 * (self->max - 1);
 	int fd = open("/proc/self/make-it-fail", O_WRONLY);
 	char *p, *c;
 
@@ -592,8 +591,8 @@ TEST_F_TIMEOUT(swap_enomem_large, fill, 600)
 	}
 	TH_LOG("not everything went %zu times", failed);
 	swt_write(DEBUGFS "/fail_page_alloc/probability", "0");
-	EXPECT_EQ(LARGE_PAGES - 1, swt_used(self->dev[0]));
-	EXPECT_EQ(LARGE_PAGES - 1, swt_used(self->dev[1]));
+	EXPECT_EQ(self->max - 1, swt_used(self->dev[0]));
+	EXPECT_EQ(self->max - 1, swt_used(self->dev[1]));
 	for (i = 0; i < pages; i += 1024) {
 		EXPECT_EQ(i, *(size_t *)(p + i * self->page));
 		EXPECT_EQ(0, p[(i + 1) * self->page]);
