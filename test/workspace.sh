@@ -15,7 +15,8 @@ workspace() {
 	local s=$TMP/toy/linux-source-6.12
 	printf 'VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 117\nEXTRAVERSION =\nNAME = Toy\n' >"$s/Makefile"
 	printf '*.c diff=cpp\n' >"$s/.gitattributes"
-	printf '*.o\n' >"$s/.gitignore"
+	# the rule that Debian adds hides new files
+	printf '*.o\n/*\n!/debian/\n' >"$s/.gitignore"
 	echo "kept although .gitignore says otherwise" >"$s/mm/kept.o"
 	seq 1 60 | sed 's/^/int a/; s/$/;/' >"$s/mm/edited.c"
 	echo "int gone;" >"$s/mm/deleted.c"

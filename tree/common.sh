@@ -38,6 +38,11 @@ fi
 say() { printf '%s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
+# it becomes the name of a directory
+case ${BASE_VERSION:-} in
+*/*) die "BASE_VERSION: '$BASE_VERSION' is not the version of a package." ;;
+esac
+
 # base_get KEY: a value from series/base
 base_get() { sed -n "s/^$1=//p" "$SERIES/base"; }
 

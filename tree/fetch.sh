@@ -40,7 +40,6 @@ fi
 "$TOP/tree/need.sh" tree
 need_space 700 "downloading the kernel source"
 new_tmp
-mkdir -p "$dir"
 
 # apt of our own: the machine's sources, nothing written outside the repo.
 # A Debian release that does not carry the pinned version is asked for the
@@ -83,13 +82,14 @@ if ! download; then
 		mapfile -t opts <"$DOWNLOAD/apt/options"
 		apt-get "${opts[@]}" update -q >>"$TMP/log" 2>&1 || true
 		download "${opts[@]}" || {
-			grep '^E:' "$TMP/log" | tail -n 3 >&2 || true
+			grep '^E:' "$TMP/log" | tail -n 3 | sort -u >&2 || true
 			newest=$(apt-cache "${opts[@]}" policy "$package" 2>/dev/null |
 				awk '$1 == "Candidate:" { print $2 }')
 			die "apt cannot download $package $version; 'apt-get update' may help${newest:+, or BASE_VERSION=$newest, which apt offers}."
 		}
 	fi
 fi
+mkdir -p "$dir"
 dpkg-deb --fsys-tarfile "$TMP"/"$package"_*.deb |
 	tar -x -O -f - "./usr/src/$(base_get tarball)" >"$tarball.part" ||
 	die "the package $package $version holds no $(base_get tarball)."

@@ -41,11 +41,13 @@ fi
 import() {
 	local tmp=$BUILD/linux.new
 	need_space 5000 "unpacking the kernel source"
-	rm -rf "$tmp"
-	mkdir -p "$tmp"
 	if [ -n "${KERNEL_SRC:-}" ]; then
 		small_repo "$TMP/small" "$KERNEL_SRC"
 		(apply_series "$TMP/small" base "$name") >/dev/null
+	fi
+	rm -rf "$tmp"
+	mkdir -p "$tmp"
+	if [ -n "${KERNEL_SRC:-}" ]; then
 		say "copying $KERNEL_SRC"
 		if [ -e "$KERNEL_SRC/.git" ]; then
 			# what is committed, not what was built in there
@@ -71,17 +73,44 @@ import() {
 
 # Is there anything in build/linux that would be lost?
 unwritten() {
-	[ -n "$(wgit -C "$LINUX" status --porcelain --untracked-files=normal | head -n 1)" ] ||
-		[ "$(wgit -C "$LINUX" rev-parse HEAD)" != \
-			"$(wgit -C "$LINUX" rev-parse -q --verify refs/workshop/written)" ]
+	local written b
+	written=$(wgit -C "$LINUX" rev-parse -q --verify refs/workshop/written) || return 0
+	for b in HEAD refs/heads/series; do
+		[ "$(wgit -C "$LINUX" rev-parse -q --verify "$b")" = "$written" ] || return 0
+	done
+	[ -n "$(wgit -C "$LINUX" status --porcelain --untracked-files=normal | head -n 1)" ]
 }
-refuse="${LINUX#"$TOP"/} holds work that is not in series/: 'make series' writes it there; to drop it, delete ${LINUX#"$TOP"/}."
+# a tree that is replaced loses more: ignored files, other branches, a stash
+kept_aside() {
+	[ -n "$(wgit -C "$LINUX" status --porcelain --ignored | head -n 1)" ] ||
+		wgit -C "$LINUX" for-each-ref --format='%(refname)' |
+		grep -qvxE 'refs/(heads/series|tags/base|workshop/written)'
+}
+here=${LINUX#"$TOP"/}
+refuse="$here holds work that is not in series/: 'make series' writes it there; to drop it, delete $here."
+[ "$BUILD" = "$TOP/build" ] || refuse="$here holds work of yours; to drop it, delete $here."
 
-if [ ! -d "$LINUX/.git" ]; then
+# Debian ends .gitignore with a rule that hides every file that is new. The
+# rule goes from the file in the tree only, not from any commit.
+show_new_files() {
+	grep -qx '/\*' "$LINUX/.gitignore" 2>/dev/null || return 0
+	sed -i '\,^/\*$,d' "$LINUX/.gitignore"
+	wgit -C "$LINUX" update-index --skip-worktree .gitignore
+}
+
+if [ -e "$LINUX/.git" ]; then
+	show_new_files
+	if [ "$(cat "$LINUX/.git/workshop-base" 2>/dev/null || echo "$id")" != "$id" ]; then
+		! unwritten || die "$refuse"
+		! kept_aside || die "$here has to be made anew and holds branches, a stash or ignored files of yours; delete it when they are safe."
+		import
+		show_new_files
+	fi
+elif [ -e "$LINUX" ]; then
+	die "$here is not a tree that 'make tree' has made; move it away or delete it."
+else
 	import
-elif [ "$(cat "$LINUX/.git/workshop-base" 2>/dev/null || echo "$id")" != "$id" ]; then
-	! unwritten || die "$refuse"
-	import
+	show_new_files
 fi
 
 # Nothing to do when the tree has the patches already, however it got them.
@@ -96,4 +125,4 @@ head=$(apply_series "$LINUX" base "$name")
 # only files that differ are touched: the next build is as small as it can be
 wgit -C "$LINUX" checkout -q -B series "$head"
 wgit -C "$LINUX" update-ref refs/workshop/written HEAD
-say "${LINUX#"$TOP"/}: $name and $(wgit -C "$LINUX" rev-list --count base..HEAD) patches"
+say "$here: $name and $(wgit -C "$LINUX" rev-list --count base..HEAD) patches"

@@ -32,3 +32,32 @@ cp "$TMP"/0003-*.patch "$WS/series/"
 
 wgit -C "$W" checkout -q --detach
 refused "not on its branch" "$WS/tree/write-back.sh"
+wgit -C "$W" checkout -q series
+
+# new files count, and are not overwritten by one of the series
+echo "int mine;" >"$W/mm/mine.c"
+refused "not committed" "$WS/tree/write-back.sh"
+rm "$WS"/series/0003-*.patch
+refused "holds work" "$WS/tree/tree.sh"
+[ -f "$W/mm/mine.c" ] || fail "a new file was lost"
+rm "$W/mm/mine.c"
+
+# commits that are on branch series only
+wgit -C "$W" checkout -q --detach
+wgit -C "$W" branch -q -f series "$(wgit -C "$W" -c user.name=n -c user.email=e commit-tree -p HEAD -m wip 'HEAD^{tree}')"
+refused "holds work" "$WS/tree/tree.sh"
+wgit -C "$W" checkout -q -B series
+"$WS/tree/tree.sh"
+
+# another base: nothing of the old tree goes that git would not bring back
+sed -i 's/^version=.*/version=6.12.118-1/' "$WS/series/base"
+echo notes >"$W/notes.o"
+refused "holds branches, a stash or ignored files" "$WS/tree/tree.sh"
+rm "$W/notes.o"
+wgit -C "$W" branch mine
+refused "holds branches, a stash or ignored files" "$WS/tree/tree.sh"
+wgit -C "$W" branch -q -D mine
+"$WS/tree/tree.sh"
+rm -rf "$W/.git"
+refused "not a tree that 'make tree' has made" "$WS/tree/tree.sh"
+[ -f "$W/mm/edited.c" ] || fail "a tree without .git was removed"
