@@ -3,7 +3,6 @@
 # build/deb. CONFIG=file is its configuration; without it, that of the
 # running kernel.
 . "$(dirname "$0")/common.sh"
-"$TOP/tree/need.sh" build deb
 new_tmp
 if [ -n "${CONFIG:-}" ]; then
 	[ -r "$CONFIG" ] || die "CONFIG: there is no file $CONFIG."
@@ -15,7 +14,8 @@ elif [ -r /proc/config.gz ]; then
 else
 	die "the running kernel's configuration is not in /boot or /proc; give one with CONFIG=file."
 fi
-grep -q '^CONFIG_[A-Z0-9_]*=' "$TMP/config" || die "${CONFIG:-the running kernel\'s file} is not a kernel configuration."
+grep -q '^CONFIG_[A-Z0-9_]*=' "$TMP/config" || die "${CONFIG:-what the running kernel gives} is not a kernel configuration."
+"$TOP/tree/need.sh" build deb
 "$TOP/tree/tree.sh"
 
 obj=$BUILD/obj-deb
