@@ -18,7 +18,8 @@
 #   --log FILE         the console; FILE.results: what was sent to the
 #                      results port (/dev/$RESULTS in the guest)
 #   --quiet            do not stream the console
-#   --interactive      console and keyboard are the terminal's
+#   --interactive      console and keyboard are the terminal's, no time limit;
+#                      Ctrl-a x, which leaves at once, is success
 . "$(dirname "$0")/../tree/common.sh"
 . "$TOP/vm/machine.sh"
 
@@ -110,26 +111,26 @@ printf '%s\n' "$*" >"$TMP/extra/cmd"
 args+=(-kernel "$kernel" -initrd "$TMP/initrd.run"
 	-append "console=$CONSOLE panic=-1 oops=panic printk.time=1 loglevel=6 $KARGS$append")
 
+start=$SECONDS rc=0
+: >"$TMP/qemu.err"
 if [ "$interactive" = 1 ]; then
 	say "vm: $accel; leave with 'exit', or Ctrl-a x when nothing else helps"
-	"$QEMU" "${args[@]}" -serial mon:stdio -serial "file:$log.results"
-	exit 0
+	"$QEMU" "${args[@]}" -chardev "stdio,id=console,mux=on,signal=off,logfile=$log" \
+		-mon chardev=console -serial chardev:console -serial "file:$log.results" || rc=$?
+else
+	say "vm: $accel; at most $limit s"
+	args+=(-monitor none -serial "file:$log" -serial "file:$log.results")
+	timeout -k 5 "$limit" "$QEMU" "${args[@]}" </dev/null 2>"$TMP/qemu.err" &
+	qemu=$!
+	trap 'kill $qemu 2>/dev/null || true; rm -rf "$TMP"' EXIT
+	trap 'exit 130' INT TERM
+	if [ "$quiet" = 0 ]; then
+		tail -n +1 -f --pid=$qemu -s 0.1 "$log" 2>/dev/null | tr -d '\r' &
+		stream=$!
+	fi
+	wait $qemu || rc=$?
+	[ "$quiet" = 1 ] || wait $stream || true
 fi
-
-say "vm: $accel; at most $limit s"
-args+=(-monitor none -serial "file:$log" -serial "file:$log.results")
-start=$SECONDS
-timeout -k 5 "$limit" "$QEMU" "${args[@]}" </dev/null 2>"$TMP/qemu.err" &
-qemu=$!
-trap 'kill $qemu 2>/dev/null || true; rm -rf "$TMP"' EXIT
-trap 'exit 130' INT TERM
-if [ "$quiet" = 0 ]; then
-	tail -n +1 -f --pid=$qemu -s 0.1 "$log" 2>/dev/null | tr -d '\r' &
-	stream=$!
-fi
-rc=0
-wait $qemu || rc=$?
-[ "$quiet" = 1 ] || wait $stream || true
 
 bad() { # STATUS WORDS
 	say "vm: $2"
@@ -152,6 +153,8 @@ case $rc in
 0) ;;
 *) cat "$TMP/qemu.err" >&2; bad 125 "QEMU failed with status $rc." ;;
 esac
+# Ctrl-a x is a way to leave
+[ "$interactive" = 0 ] || [ "$ill" = 1 ] || status=${status:-0}
 [ -n "$status" ] || bad 125 "the guest died after $((SECONDS - start)) s."
 [ "$ill" = 0 ] || [ "$status" != 0 ] || bad 126 "failed: the kernel complained (above), whatever the command says."
 exit "$status"

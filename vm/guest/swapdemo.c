@@ -182,7 +182,8 @@ static void demo(const char *title, const char *dev, int zswap, unsigned int rou
 	printf("  %-15s %9s %9s %8s %8s %8s %8s\n  %-15s %9s %9s %17s %17s\n", "", "resident",
 	       "swap used", "written", "read", "zswapped", "loaded", "", "kB", "kB",
 	       "pages, device", "pages, zswap");
-	if (zswap && write_file("/sys/module/zswap/parameters/enabled", "Y"))
+	/* somebody at the prompt of 'make shell' may have switched it on */
+	if (write_file("/sys/module/zswap/parameters/enabled", zswap ? "Y" : "N") && zswap)
 		return fail("zswap cannot be enabled");
 	if (swapon(dev, 0)) {
 		fail("swapon");
