@@ -88,12 +88,7 @@ if [ ${#NAMES[@]} = 0 ]; then
 		case $name in
 		base)
 			src=$BUILD/linux-base
-			if [ ! -e "$src/.git" ]; then
-				rm -rf "$src"
-				wgit -C "$LINUX" worktree prune
-				wgit -C "$LINUX" worktree add -q --detach "$src" base
-			fi
-			wgit -C "$src" checkout -q --detach base
+			work_tree "$src"
 			;;
 		series) obj=$BUILD/obj-main ;;
 		peer)

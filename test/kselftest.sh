@@ -96,8 +96,7 @@ if [ $record = 1 ]; then
 	image=${BASE_KERNEL:-}
 	if [ -z "$image" ]; then
 		src=$BUILD/linux-base
-		wgit -C "$LINUX" worktree prune
-		[ -e "$src/Makefile" ] || wgit -C "$LINUX" worktree add -q --detach "$src" base
+		work_tree "$src"
 		"$TOP/tree/configure.sh" "$src" "$BUILD/obj-base" "$TOP/config/main.config"
 		"$TOP/tree/progress.sh" "$BUILD/obj-base/build.log" "kernel (base)" \
 			bash -c '. "$0/tree/common.sh"; kmake "$@"' "$TOP" "$src" "$BUILD/obj-base" -j"$JOBS" bzImage

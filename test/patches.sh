@@ -22,11 +22,7 @@ obj=$BUILD/obj-patches
 need_space 4500 "building every patch"
 head=$(apply_series "$LINUX" base)
 mapfile -t commits < <(wgit -C "$LINUX" rev-list --reverse "base..$head")
-wgit -C "$LINUX" worktree prune
-if [ ! -e "$src/.git" ]; then
-	rm -rf "$src"
-	wgit -C "$LINUX" worktree add -q --detach "$src" base
-fi
+work_tree "$src"
 go_to() { wgit -C "$src" checkout -q --force --detach "$1"; }
 
 # what this machine's compiler can build of the files that a commit touches

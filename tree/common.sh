@@ -82,6 +82,17 @@ wgit() {
 		-c core.abbrev=12 "$@"
 }
 
+# work_tree DIR: another work tree of build/linux, at the base. One whose
+# build/linux was deleted or made anew is of no use any more.
+work_tree() {
+	if [ ! -e "$1/.git" ] || ! wgit -C "$1" rev-parse -q --verify HEAD >/dev/null 2>&1; then
+		rm -rf "$1"
+		wgit -C "$LINUX" worktree prune
+		wgit -C "$LINUX" worktree add -q --detach "$1" base
+	fi
+	wgit -C "$1" checkout -q --force --detach base
+}
+
 # kmake SRC OBJ ARGS...: the kernel's make, untouched by the variables of
 # the make that called us
 kmake() {

@@ -2,7 +2,7 @@
 # run.sh [shell]: boot the main kernel with a disk, a swapfile's file system,
 # zram and zswap, and swap real data on each; or give a prompt.
 . "$(dirname "$0")/../tree/common.sh"
-"$TOP/tree/need.sh" build vm
+"$TOP/tree/need.sh" tree build vm
 kernel=$("$TOP/tree/build.sh" main)
 new_tmp
 ${CROSS_COMPILE:-}${HOSTCC:-gcc} -O2 -Wall -static -o "$TMP/swapdemo" "$TOP/vm/guest/swapdemo.c"

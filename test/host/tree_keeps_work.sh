@@ -58,6 +58,14 @@ wgit -C "$W" branch mine
 refused "holds branches, a stash or ignored files" "$WS/tree/tree.sh"
 wgit -C "$W" branch -q -D mine
 "$WS/tree/tree.sh"
+
+# what bench/ and test/ look at outlives a tree that was made anew
+base_of() { bash -c '. "$0/tree/common.sh"; work_tree "$BUILD/linux-base"; wgit -C "$BUILD/linux-base" rev-parse HEAD' "$WS"; }
+[ "$(base_of)" = "$(wgit -C "$W" rev-parse base)" ] || fail "no work tree of the base"
+rm -rf "$W"
+"$WS/tree/tree.sh"
+[ "$(base_of)" = "$(wgit -C "$W" rev-parse base)" ] || fail "no work tree of the base that was made anew"
+
 rm -rf "$W/.git"
 refused "not a tree that 'make tree' has made" "$WS/tree/tree.sh"
 [ -f "$W/mm/edited.c" ] || fail "a tree without .git was removed"
