@@ -41,7 +41,15 @@ rm -f "$BUILD"/linux-*.deb "$BUILD"/linux-*.changes "$BUILD"/linux-*.buildinfo
 	bash -c '. "$0/tree/common.sh"; kmake "$@"' "$TOP" "$LINUX" "$obj" -j"$JOBS" \
 	KDEB_PKGVERSION="$(base_get version | sed 's/-.*//')-$(wgit -C "$LINUX" rev-list --count base..HEAD)" \
 	bindeb-pkg
-mv "$BUILD"/linux-*.deb "$BUILD/deb/"
 rm -f "$BUILD"/linux-*.changes "$BUILD"/linux-*.buildinfo
-say "install with: sudo dpkg -i ${BUILD#"$TOP"/}/deb/linux-image-*.deb"
-ls -1 "$BUILD"/deb/*.deb
+made=()
+for p in "$BUILD"/linux-*.deb; do
+	mv "$p" "$BUILD/deb/"
+	p=${BUILD#"$TOP"/}/deb/${p##*/}
+	made+=("$p")
+	case $p in
+	*/linux-image-*-dbg_*) ;;
+	*/linux-image-*) say "install with: sudo dpkg -i $p" ;;
+	esac
+done
+printf '%s\n' "${made[@]}"
