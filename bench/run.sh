@@ -257,12 +257,16 @@ hash_of() { if [ -f "$1" ]; then sha256sum "$1" | cut -c1-64; fi; }
 			! grep -q '^@!' "$log" || printf 'fail %s %s %s\n' "${f[0]}" "${b%@*}" "${b#*@}"
 			cat "$log" "${log%.results}.marks" | tr -d '\r' | awk -v g="${f[0]}" -v k="${f[1]}" -v n="${b%@*}" -v r="${b#*@}" '
 				$1 == "@" && NF == 3 && $3 ~ /^-?[0-9.]+$/ && $2 !~ /^(kernel|done)$/ {
-					print "value", k, g, n, r, $2, $3 }
+					op[++ops] = $2; value[ops] = $3 }
+				# one round that could not be measured: none of them counts
+				$1 == "@" && $3 ~ /nan$/ { unknown[$2] = 1 }
 				$1 == "@host" { wall[$2] = $3; run[$2] = $4; wait[$2] = $5 }
 				$1 == "@" && $2 == "marked-pages" { pages = $3 }
 				/bytes \/ .* = [0-9]+ KB\/s/ { kbs += $(NF - 1); tasks++ }
 				/usecs to free memory/ { freed += $1 }
 				END {
+					for (i = 1; i <= ops; i++)
+						if (!(op[i] in unknown)) print "value", k, g, n, r, op[i], value[i]
 					if (tasks) {
 						print "value", k, g, n, r, "throughput", kbs
 						print "value", k, g, n, r, "free-ms", freed / tasks / 1000

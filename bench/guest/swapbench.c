@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/loop.h>
+#include <math.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -134,7 +135,12 @@ static long field(const char *path, const char *key)
 	return -1;
 }
 
-/* The same in ticks of 10 ms, for a kernel that does not list it finer. */
+/*
+ * The same in ticks of 10 ms, for a kernel that does not list it finer. Ticks
+ * are samples: they tell that a CPU was idle, not for how long.
+ */
+static int coarse;
+
 static uint64_t coarse_idle_nsec(void)
 {
 	static char buf[65536];
@@ -143,6 +149,9 @@ static uint64_t coarse_idle_nsec(void)
 	if (slurp("/proc/stat", buf, sizeof(buf)) < 0 ||
 	    sscanf(buf, "cpu %*u %*u %*u %lu %lu", &idle, &iowait) != 2)
 		die("no idle time in /proc/timer_list or /proc/stat");
+	if (!coarse)
+		printf("# idle time in ticks only: what waits is not measured\n");
+	coarse = 1;
 	return (idle + iowait) * (1000000000ULL / sysconf(_SC_CLK_TCK));
 }
 
@@ -182,12 +191,14 @@ static void start(struct stopwatch *w)
 	w->wall = nsec();
 }
 
-/* Busy nanoseconds since start(). */
+/* Busy nanoseconds since start(); not a number when they cannot be known. */
 static double stop(struct stopwatch *w)
 {
 	uint64_t wall = nsec() - w->wall;
 	uint64_t idle = idle_nsec() - w->idle;
 
+	if (coarse && idle)
+		return NAN;
 	return (double)wall - (double)idle;
 }
 
