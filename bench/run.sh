@@ -40,6 +40,8 @@ swapon-1T-ssd exact 2G 1 1T swapon /dev/vda 0
 push2-disk timed 512M 2 512M push disk 2 32 12
 push2-ssd timed 512M 2 512M push ssd 2 32 12
 push2-zram timed 512M 2 - push zram 2 32 12
+pull2-zram timed 512M 2 - pull zram 2 32 12
+pull2-disk timed 512M 2 512M pull disk 2 32 12
 usemem-zram timed 384M 2 - usemem zram-1G -n 2 --init-time -y -x -Z 224m
 swapon-1T-wall timed 2G 1 1T swapon /dev/vda 1
 END

@@ -33,13 +33,18 @@ function describe(group, op) {
 			hidden = 1
 	} else if (op == "push") {
 		unit = "pages/s"; lower = 0; limit = 1; text = "pageout on two CPUs"
+	} else if (op == "pull") {
+		unit = "pages/s"; lower = 0; limit = 1
+		text = "swap-in of shared pages on two CPUs"
+	} else if (op ~ /^(p[0-9.]+|max)-us$/) {
+		unit = "us"; text = "  " op " of a fault"; sub(/-us/, "", text)
 	} else if (op == "throughput") {
 		unit = "KB/s"; lower = 0; limit = 1
 	} else if (op == "qemu-cpu-us") {
 		unit = "us/page"; text = "host CPU time"
 	} else if (op == "qemu-cpu-s") {
 		unit = "s"; text = "host CPU time"
-		hidden = group ~ /^push/
+		hidden = group ~ /^pu[ls][hl]/
 	} else if (op == "disturbed") {
 		unit = "CPUs"; text = "  QEMU waited for a host CPU"
 	} else if (op == "elapsed-s" || op == "system-s" || op == "user-s") {

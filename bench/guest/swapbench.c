@@ -6,6 +6,8 @@
  *		the cost per page of each operation
  *   swapbench push <backend> <processes> <MB> <rounds>
  *		several CPUs pushing out at once
+ *   swapbench pull <backend> <processes> <MB> <rounds>
+ *		several CPUs reading in the same pages, shared by fork(), at once
  *   swapbench swapon <device> <rotational, 0 or 1>
  *		RAM and time of swapon and swapoff
  *   swapbench usemem <backend> <arguments...>
@@ -736,6 +738,101 @@ static void pusher(struct shared *s, int me, int procs, size_t bytes, int rounds
 	}
 }
 
+static int by_size(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* All pullers touch the pages in the same order, and so get into each other's way. */
+static void puller(struct shared *s, int me, int procs, char *p, size_t pages,
+		   uint64_t *took)
+{
+	uint64_t now, last;
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(me, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		die("binding to CPU %d", me);
+	memset(took, 1, pages * sizeof(*took));
+	barrier(s, procs);
+	s->begin[me] = last = nsec();
+	for (size_t i = 0; i < pages; i++) {
+		if (*(volatile uint64_t *)(p + i * PG) != i)
+			die("page %zu is wrong", i);
+		now = nsec();
+		took[i] = now - last;
+		last = now;
+	}
+	s->end[me] = last;
+}
+
+static void job_pull(char **arg)
+{
+	static const char * const names[] = { "p50-us", "p99-us", "p99.9-us" };
+	static const double parts[] = { 0.5, 0.99, 0.999 };
+	int procs = atoi(arg[1]), rounds = atoi(arg[3]), status, bad = 0;
+	size_t bytes = strtoul(arg[2], NULL, 0) * MB, pages = bytes / PG, left, all;
+	struct shared *s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE,
+				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t *took, first, last;
+	cpu_set_t set;
+	char *p;
+
+	if (procs < 1 || procs > 8)
+		die("%d processes", procs);
+	all = procs * pages;
+	took = mmap(NULL, all * sizeof(*took), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	setup_backend(arg[0]);
+	join_cgroup();
+	if (took == MAP_FAILED || mlock(took, all * sizeof(*took)))
+		die("no memory for %zu times", all);
+	/* pages in the batches of a CPU that is left behind cannot go out */
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		die("binding to CPU 0");
+	for (int r = 0; r <= rounds; r++) {
+		if (r == 1)
+			mark("begin");
+		p = region(bytes);
+		fill_quickly(p, pages, 0);
+		pageout(p, pages);
+		all_out(p, pages, &left);
+		memset(s, 0, sizeof(*s));
+		for (int i = 0; i < procs; i++)
+			if (!fork()) {
+				puller(s, i, procs, p, pages, took + i * pages);
+				exit(0);
+			}
+		while (wait(&status) > 0)
+			bad |= status;
+		if (bad)
+			die("a process failed");
+		munmap(p, bytes);
+		if (!r)
+			continue;
+		first = UINT64_MAX;
+		last = 0;
+		for (int i = 0; i < procs; i++) {
+			if (s->begin[i] < first)
+				first = s->begin[i];
+			if (s->end[i] > last)
+				last = s->end[i];
+		}
+		result("pull", all * 1e9 / (last - first));
+		qsort(took, all, sizeof(*took), by_size);
+		for (int i = 0; i < 3; i++)
+			result(names[i], took[(size_t)(parts[i] * (all - 1))] / 1000.0);
+		result("max-us", took[all - 1] / 1000.0);
+	}
+	mark("end");
+	result("marked-pages", (double)all * rounds);
+}
+
 static void job_push(char **arg)
 {
 	int procs = atoi(arg[1]);
@@ -860,6 +957,7 @@ static const struct job {
 } jobs[] = {
 	{ "pages", 4, job_pages },
 	{ "push", 4, job_push },
+	{ "pull", 4, job_pull },
 	{ "swapon", 2, job_swapon },
 	{ "usemem", 2, job_usemem },
 };
