@@ -61,15 +61,20 @@ static struct kmem_cache *swap_table_cache;
 void __init swap_table_init(void)
 {
 	if (!SWAP_TABLE_IS_PAGE)
-		swap_table_cache = KMEM_CACHE(swap_table_object, SLAB_PANIC);
+		swap_table_cache = KMEM_CACHE(swap_table_object,
+					      SLAB_PANIC | SLAB_NOLEAKTRACE);
 }
 
 static struct swap_table *swap_table_alloc(gfp_t gfp)
 {
 	struct swap_table_object *object;
+	struct page *page;
 
-	if (SWAP_TABLE_IS_PAGE)
-		return (struct swap_table *)get_zeroed_page(gfp);
+	/* Whoever reclaims may have to keep its own memory to some nodes */
+	if (SWAP_TABLE_IS_PAGE) {
+		page = alloc_pages_node(NUMA_NO_NODE, gfp | __GFP_ZERO, 0);
+		return page ? page_address(page) : NULL;
+	}
 
 	object = kmem_cache_zalloc(swap_table_cache, gfp);
 	return object ? &object->table : NULL;
@@ -767,8 +772,12 @@ static bool clusters_grow(struct swap_info_struct *si)
 	unsigned int noreclaim;
 	bool grown;
 
-	/* Saves the mutex: the end only grows, and this is the last one */
-	if (READ_ONCE(si->slots_end) == si->max)
+	/*
+	 * Only memory for its table was wanting for a cluster that is free. The
+	 * end saves the mutex: it only grows, and this is the last one.
+	 */
+	if (!list_empty(&si->free_clusters) ||
+	    READ_ONCE(si->slots_end) == si->max)
 		return false;
 
 	mutex_lock(&cluster_grow_mutex);
@@ -830,7 +839,11 @@ static bool cluster_prepare_free(struct swap_info_struct *si)
 	if (!table)
 		return false;
 
-	ci = cluster_first(si, &si->free_clusters);
+	/* It stays the first one: the next to be tried */
+	spin_lock(&si->lock);
+	ci = list_first_entry_or_null(&si->free_clusters,
+				      struct swap_cluster_info, list);
+	spin_unlock(&si->lock);
 	if (ci) {
 		spin_lock(&ci->lock);
 		/* Anything may have happened to it: let the caller look again */
@@ -920,8 +933,12 @@ retry:
 
 	if (!swap_writeok(si))
 		return 0;
-	/* For want of a table only, or somebody else moved what has room */
-	if (cluster_prepare_free(si) || (!order && cluster_has_room(si)))
+	/*
+	 * It was for want of a table only, or others took the clusters that were
+	 * added, or moved what has room.
+	 */
+	if (cluster_prepare_free(si) || clusters_grow(si) ||
+	    (!order && cluster_has_room(si)))
 		goto retry;
 	return 0;
 }
@@ -1074,3 +1091,5 @@ void swap_clusters_exit(struct swap_info_struct *si)
 		put_pages_list(&si->cluster_pages);
 	}
 }
+
+#include "tests/swap_cluster_kunit.h"

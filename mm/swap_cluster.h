@@ -110,6 +110,22 @@ static inline unsigned long swap_slots_end(struct swap_info_struct *si)
 }
 
 /**
+ * swap_slot_cluster() - The cluster that a slot belongs to.
+ * @si: The device.
+ * @offset: The slot, or any other number.
+ *
+ * Context: The caller keeps the device from being swapped off.
+ * Return: The cluster, NULL if none exists that has the slot.
+ */
+static inline struct swap_cluster_info *
+swap_slot_cluster(struct swap_info_struct *si, unsigned long offset)
+{
+	if (offset >= swap_slots_end(si))
+		return NULL;
+	return si->cluster_info + offset / SWAPFILE_CLUSTER;
+}
+
+/**
  * swap_cluster_lock() - Lock the cluster that a slot belongs to.
  * @si: The device.
  * @offset: The slot. It is known to have been allocated, or was checked against
@@ -196,5 +212,15 @@ void swap_usage_add(struct swap_info_struct *si, unsigned int nr);
 void swap_usage_sub(struct swap_info_struct *si, unsigned int nr);
 void swap_slots_forget(struct swap_info_struct *si, unsigned long offset,
 		       unsigned int nr);
+
+/* mm/swapfile.c: what the swap cache asks of reference counts */
+bool swap_slots_unreferenced(struct swap_info_struct *si, unsigned long offset,
+			     unsigned int nr);
+bool swap_slot_referenced(struct swap_info_struct *si, unsigned long offset);
+void swap_slots_cache(struct swap_info_struct *si, unsigned long offset,
+		      unsigned int nr);
+void swap_slots_uncache(struct swap_info_struct *si,
+			struct swap_cluster_info *ci,
+			unsigned long offset, unsigned int nr);
 
 #endif /* _MM_SWAP_CLUSTER_H */

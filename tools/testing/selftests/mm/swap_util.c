@@ -188,6 +188,9 @@ int swt_set(struct swt_ctx *ctx, const char *path, const char *value)
 	if (p)
 		memmove(buf, p + 1, strlen(p));
 	buf[strcspn(buf, "]\n")] = 0;
+	/* zswap is set up even when it is switched off, which is off */
+	if (!strcmp(buf, value))
+		return 0;
 	if (ctx->nr_saved == ARRAY_SIZE(ctx->saved))
 		return swt_fail("too many settings to save");
 	s = &ctx->saved[ctx->nr_saved];
