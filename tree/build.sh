@@ -9,12 +9,13 @@ case $name in
 main) fragments=("$c/main.config") ;;
 without) fragments=("$c/main.config" "$c/without.config") ;;
 noswap) fragments=("$c/main.config" "$c/noswap.config") ;;
+kunit-"$ARCH") fragments=("$c/kunit.config") ;;
 debug) fragments=("$c/main.config" "$c/debug.config" "$c/fault.config") ;;
-*) die "no kernel configuration is called '$name' (main, without, noswap, debug)." ;;
+*) die "no kernel configuration is called '$name' (main, without, noswap, debug, kunit-$ARCH)." ;;
 esac
 
 # a caller that has just built it says so
-built=KERNEL_$name
+built=KERNEL_${name//-/_}
 if [ $# = 0 ] && [ -f "${!built:-}" ]; then
 	echo "${!built}"
 	exit 0

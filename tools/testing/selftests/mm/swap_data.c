@@ -125,6 +125,41 @@ TEST_F_TIMEOUT(swap_data, write_one_byte, 300)
 	EXPECT_EQ(0, bad);
 }
 
+/*
+ * That a page comes back is noticed, whoever brings it back: what it has left
+ * behind in the swap cache tells when it was swapped out.
+ */
+TEST_F_TIMEOUT(swap_data, refault, 300)
+{
+	long before, enough = self->pages * 9 / 10;
+	char *p = swt_map(self->len);
+	pid_t pid;
+
+	if (swt_vmstat("workingset_refault_anon") < 0)
+		SKIP(return, "refaults are not counted");
+	ASSERT_NE(MAP_FAILED, p);
+	swt_fill_hard(p, self->len, 1);
+	PAGEOUT(p, self->len);
+	before = swt_vmstat("workingset_refault_anon");
+	EXPECT_EQ(-1, swt_verify_hard(p, self->len, 1));
+	EXPECT_LE(before + enough, swt_vmstat("workingset_refault_anon"));
+
+	PAGEOUT(p, self->len);
+	before = swt_vmstat("workingset_refault_anon");
+	pid = swt_fork();
+	if (!pid)
+		_exit(swt_verify_hard(p, self->len, 1) != -1);
+	EXPECT_EQ(0, swt_wait(pid));
+	EXPECT_LE(before + enough, swt_vmstat("workingset_refault_anon"));
+
+	EXPECT_EQ(-1, swt_verify_hard(p, self->len, 1));
+	PAGEOUT(p, self->len);
+	before = swt_vmstat("workingset_refault_anon");
+	SWT_OK(swt_off(self->dev, 60));
+	EXPECT_LE(before + enough, swt_vmstat("workingset_refault_anon"));
+	EXPECT_EQ(-1, swt_verify_hard(p, self->len, 1));
+}
+
 TEST_F_TIMEOUT(swap_data, fork_shared, 300)
 {
 	size_t half = self->len / 2;

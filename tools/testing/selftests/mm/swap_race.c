@@ -14,11 +14,11 @@
 #include "../kselftest_harness.h"
 #include "swap_util.h"
 
-#define RACERS		3
+#define RACERS		3	/* at most */
 #define BATCH		500UL	/* pages paged out at a time */
 #define THP		"/sys/kernel/mm/transparent_hugepage/hugepages-64kB/"
 
-enum kind {
+enum memory {
 	PRIVATE,	/* threads, anonymous memory */
 	FORKED,		/* processes, anonymous memory shared by fork() */
 	SHMEM,		/* processes, shared memory */
@@ -31,13 +31,14 @@ struct track {
 	unsigned long bad[RACERS];	/* pages with wrong data */
 	unsigned long pfn[RACERS][BATCH];
 	bool check_pfn;
+	int racers;
 };
 
 struct racer {
 	struct track *track;
 	char *mem;
 	uint64_t seed;
-	enum kind kind;
+	enum memory kind;
 	int id;
 };
 
@@ -48,13 +49,13 @@ static bool written(size_t i)
 }
 
 /* Word @j of page @i; the first RACERS words of pages that are written are theirs. */
-static uint64_t word(uint64_t seed, enum kind kind, size_t i, size_t j)
+static uint64_t word(uint64_t seed, enum memory kind, size_t i, size_t j)
 {
 	/* KSM merges pages that are the same */
 	return (seed << 32 ^ (kind == KSM ? 0 : i << 12) ^ j) * 0x9e3779b97f4a7c15ULL | 1;
 }
 
-static void fill(char *mem, size_t pages, uint64_t seed, enum kind kind)
+static void fill(char *mem, size_t pages, uint64_t seed, enum memory kind)
 {
 	uint64_t *w = (uint64_t *)mem;
 	size_t i, j, words = swt_page() / 8;
@@ -65,7 +66,7 @@ static void fill(char *mem, size_t pages, uint64_t seed, enum kind kind)
 }
 
 /* From the word that nobody writes on. */
-static bool right(const char *mem, size_t i, uint64_t seed, enum kind kind)
+static bool right(const char *mem, size_t i, uint64_t seed, enum memory kind)
 {
 	const uint64_t *w = (const uint64_t *)(mem + i * swt_page());
 	size_t j, words = swt_page() / 8;
@@ -92,7 +93,7 @@ static void meet(struct track *t, unsigned long n)
 	unsigned int spins = 0;
 
 	__atomic_add_fetch(&t->arrived, 1, __ATOMIC_SEQ_CST);
-	while (__atomic_load_n(&t->arrived, __ATOMIC_SEQ_CST) < n * RACERS)
+	while (__atomic_load_n(&t->arrived, __ATOMIC_SEQ_CST) < n * t->racers)
 		if (!(++spins % 1024))
 			sched_yield();
 }
@@ -120,13 +121,13 @@ static void *run(void *arg)
 }
 
 /* Where all racers see the same memory, each one's word is there in the end. */
-static size_t lost_words(const char *mem)
+static size_t lost_words(const char *mem, int racers)
 {
 	size_t i, lost = 0;
 	int id;
 
 	for (i = 1; i < BATCH; i += 2)
-		for (id = 0; id < RACERS; id++)
+		for (id = 0; id < racers; id++)
 			lost += ((uint64_t *)(mem + i * swt_page()))[id] != i + 1;
 	return lost;
 }
@@ -140,14 +141,14 @@ static size_t different(struct track *t, bool shared)
 	for (i = 0; i < BATCH; i++) {
 		if (!shared && written(i))
 			continue;
-		for (id = 1; id < RACERS; id++)
+		for (id = 1; id < t->racers; id++)
 			n += t->pfn[id][i] && t->pfn[0][i] &&
 			     t->pfn[id][i] != t->pfn[0][i];
 	}
 	return n;
 }
 
-static char *map(enum kind kind, size_t len)
+static char *map(enum memory kind, size_t len)
 {
 	return mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_ANONYMOUS |
 		    (kind == SHMEM ? MAP_SHARED : MAP_PRIVATE), -1, 0);
@@ -174,7 +175,7 @@ static int race_threads(struct racer *r)
 
 	if (stack == MAP_FAILED || pthread_attr_init(&attr))
 		return -1;
-	for (n = 1; n < RACERS && !ret; n++)
+	for (n = 1; n < r->track->racers && !ret; n++)
 		ret = pthread_attr_setstack(&attr, stack + n * STACK, STACK) ?:
 		      pthread_create(&thread[n], &attr, run, &r[n]);
 	if (ret)
@@ -189,10 +190,10 @@ static int race_threads(struct racer *r)
 
 static int race_processes(struct racer *r)
 {
-	int i, ret = 0;
+	int i, ret = 0, racers = r->track->racers;
 	pid_t pid[RACERS];
 
-	for (i = 1; i < RACERS; i++) {
+	for (i = 1; i < racers; i++) {
 		pid[i] = swt_fork();
 		if (!pid[i]) {
 			run(&r[i]);
@@ -200,7 +201,7 @@ static int race_processes(struct racer *r)
 		}
 	}
 	run(&r[0]);
-	for (i = 1; i < RACERS; i++)
+	for (i = 1; i < racers; i++)
 		ret |= swt_wait(pid[i]);
 	return ret;
 }
@@ -218,7 +219,7 @@ static void merge(char *mem, size_t len)
 }
 
 /* Swap out a batch of pages, and have the racers swap it in. Returns 0 or -1. */
-static int race_batch(struct swt_ctx *ctx, struct track *t, enum kind kind,
+static int race_batch(struct swt_ctx *ctx, struct track *t, enum memory kind,
 		      uint64_t seed, bool all_out)
 {
 	size_t page = swt_page(), len = BATCH * page, lost = 0;
@@ -240,13 +241,15 @@ static int race_batch(struct swt_ctx *ctx, struct track *t, enum kind kind,
 		swt_drop_cache(ctx, mem, len);
 	memset(t->bad, 0, sizeof(t->bad));
 	t->arrived = 0;
+	/* with more than there are CPUs, they rather wait for each other */
+	t->racers = seed / BATCH % 5 ? 2 : RACERS;
 	for (i = 0; i < RACERS; i++)
 		r[i] = (struct racer){ t, mem, seed, kind, i };
 	ret = kind == PRIVATE ? race_threads(r) : race_processes(r);
 	for (i = 0; i < RACERS; i++)
 		bad += t->bad[i];
 	if (kind == PRIVATE || kind == SHMEM)
-		lost = lost_words(mem);
+		lost = lost_words(mem, t->racers);
 	munmap(mem, len);
 	if (ret || bad || lost)
 		return swt_fail("status %d, %lu wrong pages, %zu lost words",
@@ -307,7 +310,7 @@ FIXTURE_TEARDOWN_PARENT(swap_race)
 #define RACES	10000UL
 
 static int race_all(struct swt_ctx *ctx, struct swt_dev *dev, struct track *t,
-		    enum kind kind)
+		    enum memory kind)
 {
 	unsigned long n, before = swt_vmstat("pswpin");
 
@@ -357,7 +360,7 @@ TEST_F_TIMEOUT(swap_race, swapoff, 300)
 		for (n = 0; swt_now() < end; n++)
 			if (race_batch(&self->ctx, self->track,
 				       n % 3 == 0 ? PRIVATE :
-				       n % 3 == 1 ? FORKED : SHMEM, n, false))
+				       n % 3 == 1 ? FORKED : SHMEM, n * BATCH, false))
 				_exit(1 + swt_say(-1));
 		_exit(0);
 	}
@@ -466,7 +469,7 @@ FIXTURE_TEARDOWN_PARENT(swap_race_large)
 #define CHUNKS	12
 
 /* Room for CHUNKS folios of 64 kB */
-static char *large_map(enum kind kind)
+static char *large_map(enum memory kind)
 {
 	char *raw = map(kind, (CHUNKS + 1) << 16), *mem;
 
@@ -480,7 +483,7 @@ static char *large_map(enum kind kind)
 }
 
 /* The same, filled and swapped out */
-static char *large_out(struct swt_ctx *ctx, enum kind kind, uint64_t seed)
+static char *large_out(struct swt_ctx *ctx, enum memory kind, uint64_t seed)
 {
 	char *mem = large_map(kind);
 
