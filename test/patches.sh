@@ -57,15 +57,24 @@ enabled() { # MAKEFILE ITEM: no option guards it, or one that is on
 
 # all objects that a changed header can break: of those who include it
 header_users() { # COMMIT COMMIT
-	local h
+	local h c inc
 	wgit -C "$src" diff --name-only --no-renames "$1" "$2" | grep -E '^(include|mm|kernel|fs|block|lib|arch/x86)/.*\.h$' >"$TMP/headers" || return 0
-	while IFS= read -r h; do
-		case $h in
-		include/*) h="<${h#include/}>" ;;
-		*) h="\"[./]*${h##*/}\"" ;;
-		esac
-		(cd "$src" && grep -rlE "#include $h" mm kernel fs block lib drivers/block --include='*.c' || true)
-	done <"$TMP/headers" | sort -u | while IFS= read -r c; do
+	(
+		cd "$src" || exit
+		while IFS= read -r h; do
+			case $h in
+			include/*) grep -rlF "#include <${h#include/}>" mm kernel fs block lib drivers/block --include='*.c' || true ;;
+			*)
+				# there are many files of that name
+				grep -rHoE "#include \"[^\"]*${h##*/}\"" mm kernel fs block lib --include='*.c' |
+					while IFS=: read -r c inc; do
+						inc=${inc#*\"}
+						[ ! "$(dirname "$c")/${inc%\"}" -ef "$h" ] || echo "$c"
+					done || true
+				;;
+			esac
+		done <"$TMP/headers"
+	) | sort -u | while IFS= read -r c; do
 		if built "$c"; then echo "${c%.c}.o"; fi
 	done
 }
