@@ -24,7 +24,7 @@
 . "$TOP/vm/machine.sh"
 
 kernel='' initrd='' mem=512M smp=2 icount=0 append='' limit=600 log='' quiet=0 interactive=0
-root='' disks=() images=()
+root='' disks=() images=() all=("$@")
 while [ $# -gt 0 ]; do
 	case $1 in
 	--kernel) kernel=$2; shift 2 ;;
@@ -130,6 +130,18 @@ else
 	fi
 	wait $qemu || rc=$?
 	[ "$quiet" = 1 ] || wait $stream || true
+fi
+
+# Emulated CPUs may run into the breakpoint with which the kernel patches its
+# code after it is gone again: any kernel, once in some hundred boots. In the
+# first seconds, while it boots, nothing is lost by another try.
+int3=$(tr -d '\r' <"$log" | sed -nE 's/^\[ *([0-9]+)\.[0-9]+\] Oops: int3.*/\1/p' | head -n 1)
+if [ -z "${VM_AGAIN:-}" ] && [ "$interactive" = 0 ] && [ "${accel#tcg}" != "$accel" ] &&
+	[ ! -s "$log.results" ] && [ "${int3:-99}" -lt 5 ]; then
+	say "vm: the emulator has lost its way while the kernel booted (Oops: int3); once more"
+	mv "$log" "$log.int3"
+	rm -rf "$TMP"
+	VM_AGAIN=1 exec "$0" "${all[@]}"
 fi
 
 bad() { # STATUS WORDS
