@@ -24,6 +24,12 @@ if [ ${#progs[@]} = 0 ]; then
 	[ ${#all[@]} -gt 0 ] || say "no swap_* program in tools/testing/selftests/mm yet"
 	exit 0
 fi
+# the longest first: the last one to end has a CPU for itself
+for p in swap_alloc swap_race; do
+	case " ${progs[*]} " in
+	*" $p "*) mapfile -t progs < <(printf '%s\n' "$p"; printf '%s\n' "${progs[@]}" | grep -vx "$p") ;;
+	esac
+done
 # 6.12 clears the CPU's feature bits for a moment when it identifies the boot
 # CPU. KASAN asks them how many levels page tables have: an interrupt then is
 # reported as a wild access. With four levels there is nothing to get wrong.
