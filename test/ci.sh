@@ -25,7 +25,6 @@ if grep -qE '^(# )?CONFIG_' "$TOP/config/without.config"; then
 else
 	result skip "kernel/without" "the series has no option of its own to leave out"
 fi
-"$TOP/test/kunit.sh" i386 || result fail "kunit-i386" "could not be run"
 step kernel/noswap-mm env KCFLAGS=-Werror "$TOP/tree/build.sh" noswap mm/
 
 "$TOP/test/patches.sh" || result fail "patches" "could not be built one by one"
