@@ -14,12 +14,6 @@
 #define SWAPFILE_CLUSTER	256
 #endif
 
-/* A constant without CONFIG_THP_SWAP, which lets the compiler drop code */
-static inline unsigned int swap_entry_order(unsigned int order)
-{
-	return IS_ENABLED(CONFIG_THP_SWAP) ? order : 0;
-}
-
 /*
  * How much room a cluster has, and with that the list it is on. A cluster with
  * room belongs to the order of the allocations that are made from it.
