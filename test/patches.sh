@@ -1,8 +1,9 @@
 #!/bin/bash
 # patches.sh: every patch in order, in one object directory. What it touches
-# is built with W=1 and looked at with sparse, and who includes a header that it
-# touches is built; a warning that the base does not have fails. The first patch
-# is built whole; so is the last, as build/obj-main. checkpatch --strict on each.
+# is built with W=1, and who includes a header that it touches is built; a
+# warning that the base does not have fails. The first patch is built whole; so
+# is the last, as build/obj-main. checkpatch --strict on each. Sparse looks at
+# what all of them touched, in the end; SPARSE=1: after each patch, too.
 # FROM=N: only those from the N-th on.
 . "$(dirname "$0")/../tree/common.sh"
 . "$TOP/tree/series.sh"
@@ -119,7 +120,7 @@ one() { # N
 		make_to "$log" "${users[@]}" || rc=1
 	fi
 	if [ $rc = 0 ] && [ ${#objs[@]} -gt 0 ]; then
-		make_to "$log" W=1 C=2 "${objs[@]}" || rc=1
+		make_to "$log" W=1 ${SPARSE:+C=2} "${objs[@]}" || rc=1
 	fi
 	warnings "$log" | comm -13 "$TMP/known" - >"$TMP/new" || true
 	if [ $rc != 0 ]; then
@@ -150,3 +151,15 @@ one() { # N
 for n in "${!files[@]}"; do
 	[ $((n + 1)) -lt "${FROM:-1}" ] || one "$n"
 done
+
+go_to "${commits[-1]}"
+log=$BUILD/test/patches/sparse.log
+: >"$log"
+mapfile -t objs < <(objects base "$head")
+if [ ${#objs[@]} -gt 0 ] && make_to "$log" W=1 C=2 "${objs[@]}" &&
+	! warnings "$log" | comm -13 "$TMP/known" - | grep . >"$TMP/new"; then
+	result pass "patches: sparse"
+else
+	head -n 10 "$TMP/new" 2>/dev/null | sed 's/^/    /' >&2
+	result fail "patches: sparse" "log: ${log#"$TOP"/}"
+fi
