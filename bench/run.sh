@@ -105,7 +105,7 @@ if [ ${#NAMES[@]} = 0 ]; then
 			CONFIG_LENIENT=$lenient "$TOP/tree/configure.sh" "$src" "$obj" "$TOP/config/main.config"
 			"$TOP/tree/progress.sh" "$obj/build.log" "kernel ($name)" \
 				bash -c '. "$0/tree/common.sh"; kmake "$@"' "$TOP" \
-				"$src" "$obj" -j"$JOBS" "${image##*/}"
+				"$src" "$obj" -j"$JOBS" "${image##*/}" "${PLACED[@]}"
 		fi
 		NAMES+=("$name") IMAGES+=("$obj${image#"$BUILD/obj-main"}")
 		COMMITS[${#NAMES[@]}]=$(wgit -C "$src" describe --tags --always --dirty 2>/dev/null || true)

@@ -33,6 +33,7 @@ esac
 [ -d "$obj" ] || need_space 2500 "building the $name kernel"
 "$TOP/tree/configure.sh" "$LINUX" "$obj" "${fragments[@]}"
 [ $# -gt 0 ] || set -- "$target"
+[ "$name" != main ] || set -- "$@" "${PLACED[@]}"
 # nothing to do is found out quickly and silently
 "$TOP/tree/progress.sh" "$obj/build.log" "kernel ($name)" \
 	bash -c '. "$0/tree/common.sh"; kmake "$@"' "$TOP" "$LINUX" "$obj" -j"$JOBS" "$@"

@@ -94,9 +94,7 @@ work_tree() {
 }
 
 # kmake SRC OBJ ARGS...: the kernel's make, untouched by the variables of
-# the make that called us. QEMU translates code a page at a time, and is much
-# slower where a loop crosses a page: whether that happens to the compressor,
-# where swapping spends most of its time, must not depend on what else is linked.
+# the make that called us
 kmake() {
 	local src=$1 obj=$2
 	shift 2
@@ -106,10 +104,17 @@ kmake() {
 		${LLVM:+LLVM="$LLVM"} ${CC:+CC="$CC"} ${HOSTCC:+HOSTCC="$HOSTCC"} \
 		LOCALVERSION="${LOCALVERSION:-}" \
 		KBUILD_BUILD_USER=workshop KBUILD_BUILD_HOST=workshop \
-		KBUILD_BUILD_TIMESTAMP='2024-11-17 22:15:08 UTC' \
-		CFLAGS_lzo1x_compress.o=-falign-functions=4096 \
-		CFLAGS_lzo1x_decompress_safe.o=-falign-functions=4096 "$@"
+		KBUILD_BUILD_TIMESTAMP='2024-11-17 22:15:08 UTC' "$@"
 }
+
+# Arguments for kmake, for kernels that are compared in time. QEMU translates code
+# a page at a time, and is much slower where a loop crosses a page. Whether that
+# happens to the compressor, where swapping spends most of its time, must not
+# depend on what else is linked. (objtool does not like how it is padded.)
+PLACED=()
+for o in lzo1x_compress lzo1x_decompress_safe; do
+	PLACED+=("CFLAGS_$o.o=-falign-functions=4096" "OBJECT_FILES_NON_STANDARD_$o.o=y")
+done
 
 # kernel_headers LOG: the headers for user space, in build/obj-main/usr. Two
 # who want them at once wait for each other.
