@@ -76,7 +76,8 @@ static struct swap_table *swap_table_alloc(gfp_t gfp)
 		return page ? page_address(page) : NULL;
 	}
 
-	object = kmem_cache_zalloc(swap_table_cache, gfp);
+	object = kmem_cache_alloc_node(swap_table_cache, gfp | __GFP_ZERO,
+				       numa_mem_id());
 	return object ? &object->table : NULL;
 }
 
