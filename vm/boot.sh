@@ -134,10 +134,10 @@ fi
 
 # Emulated CPUs may run into the breakpoint with which the kernel patches its
 # code after it is gone again: any kernel, once in some hundred boots. In the
-# first seconds, while it boots, nothing is lost by another try.
+# first seconds it still patches itself, and nothing is lost by another try.
 int3=$(tr -d '\r' <"$log" | sed -nE 's/^\[ *([0-9]+)\.[0-9]+\] Oops: int3.*/\1/p' | head -n 1)
 if [ -z "${VM_AGAIN:-}" ] && [ "$interactive" = 0 ] && [ "${accel#tcg}" != "$accel" ] &&
-	[ ! -s "$log.results" ] && [ "${int3:-99}" -lt 5 ]; then
+	[ "${int3:-99}" -lt 5 ]; then
 	say "vm: the emulator has lost its way while the kernel booted (Oops: int3); once more"
 	mv "$log" "$log.int3"
 	rm -rf "$TMP"
