@@ -32,11 +32,12 @@ pages-disk exact 512M 1 256M pages disk 64 7
 pages-ssd exact 512M 1 256M pages ssd 64 7
 pages-loop exact 512M 1 - pages loop 64 7
 pages-loop-ssd exact 512M 1 - pages loop-ssd 64 7
-pages-zram exact 512M 1 - pages zram 64 3
-pages-zswap exact 512M 1 256M pages zswap 64 3
-pages-zswap-ssd exact 512M 1 256M pages zswap-ssd 64 3
+pages-zram exact 512M 1 - pages zram 64 7
+pages-zswap exact 512M 1 256M pages zswap 64 7
+pages-zswap-ssd exact 512M 1 256M pages zswap-ssd 64 7
 swapon-1T exact 2G 1 1T swapon /dev/vda 1
 swapon-1T-ssd exact 2G 1 1T swapon /dev/vda 0
+meta-disk exact 1536M 1 1G meta disk 1000
 push2-disk timed 512M 2 512M push disk 2 32 12
 push2-ssd timed 512M 2 512M push ssd 2 32 12
 push2-zram timed 512M 2 - push zram 2 32 12
@@ -260,15 +261,13 @@ hash_of() { if [ -f "$1" ]; then sha256sum "$1" | cut -c1-64; fi; }
 			cat "$log" "${log%.results}.marks" | tr -d '\r' | awk -v g="${f[0]}" -v k="${f[1]}" -v n="${b%@*}" -v r="${b#*@}" '
 				$1 == "@" && NF == 3 && $3 ~ /^-?[0-9.]+$/ && $2 !~ /^(kernel|done)$/ {
 					op[++ops] = $2; value[ops] = $3 }
-				# one round that could not be measured: none of them counts
-				$1 == "@" && $3 ~ /nan$/ { unknown[$2] = 1 }
 				$1 == "@host" { wall[$2] = $3; run[$2] = $4; wait[$2] = $5 }
 				$1 == "@" && $2 == "marked-pages" { pages = $3 }
 				/bytes \/ .* = [0-9]+ KB\/s/ { kbs += $(NF - 1); tasks++ }
 				/usecs to free memory/ { freed += $1 }
 				END {
 					for (i = 1; i <= ops; i++)
-						if (!(op[i] in unknown)) print "value", k, g, n, r, op[i], value[i]
+						print "value", k, g, n, r, op[i], value[i]
 					if (tasks) {
 						print "value", k, g, n, r, "throughput", kbs
 						print "value", k, g, n, r, "free-ms", freed / tasks / 1000

@@ -31,6 +31,11 @@ function describe(group, op) {
 			else text = "  " text
 		} else
 			hidden = 1
+	} else if (op ~ /^meta-/) {
+		unit = "bytes/slot"
+		if (op == "meta-bytes") { text = "kept for a slot in use"; limit = 1.005 }
+		else if (op == "meta-idle-bytes") text = "  when none is in use any more"
+		else { sub(/^meta-/, "  ", text); sub(/-bytes$/, "", text) }
 	} else if (op == "push") {
 		unit = "pages/s"; lower = 0; limit = 1; text = "pageout on two CPUs"
 	} else if (op == "pull") {

@@ -30,6 +30,7 @@
  * Slots are allocated only after SWP_WRITEOK was seen set under the cluster's
  * lock, so none is allocated after that.
  */
+#include <linux/kmemleak.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/sched/mm.h>
@@ -52,6 +53,8 @@ struct swap_table_object {
 };
 
 static struct kmem_cache *swap_table_cache;
+
+#define SWAP_EXTEND_SIZE	(SWAPFILE_CLUSTER * sizeof(unsigned int))
 
 /**
  * swap_table_init() - Prepare for the allocation of swap tables.
@@ -95,8 +98,50 @@ static void swap_table_free_page_rcu(struct rcu_head *rcu)
 	__free_page(container_of(rcu, struct page, rcu_head));
 }
 
-/* No slot of the cluster is in use any more: the table is all NULL. */
-static void cluster_free_table(struct swap_cluster_info *ci)
+/* What a cluster needs as long as one of its slots is in use. */
+struct swap_tables {
+	struct swap_table *table;
+	unsigned short *memcg_ids;
+};
+
+static void swap_tables_free(struct swap_tables *tables)
+{
+	swap_table_free(tables->table);
+	kfree(tables->memcg_ids);
+}
+
+static bool swap_tables_alloc(struct swap_tables *tables, gfp_t gfp)
+{
+	tables->memcg_ids = NULL;
+	tables->table = swap_table_alloc(gfp);
+	if (!tables->table)
+		return false;
+	if (mem_cgroup_disabled())
+		return true;
+
+	tables->memcg_ids = kcalloc_node(SWAPFILE_CLUSTER,
+					 sizeof(*tables->memcg_ids), gfp,
+					 numa_mem_id());
+	/* Nobody looks for pointers in the array of clusters */
+	kmemleak_not_leak(tables->memcg_ids);
+	if (tables->memcg_ids)
+		return true;
+	swap_tables_free(tables);
+	return false;
+}
+
+static void cluster_set_tables(struct swap_cluster_info *ci,
+			       struct swap_tables *tables)
+{
+	ci->memcg_ids = tables->memcg_ids;
+	rcu_assign_pointer(ci->table, tables->table);
+}
+
+/*
+ * No slot of the cluster is in use any more: the table is all NULL. Who looks at
+ * cgroup ids has the cluster's lock.
+ */
+static void cluster_free_tables(struct swap_cluster_info *ci)
 {
 	struct swap_table *table;
 
@@ -105,21 +150,30 @@ static void cluster_free_table(struct swap_cluster_info *ci)
 		call_rcu(&virt_to_page(table)->rcu_head, swap_table_free_page_rcu);
 	else
 		kfree_rcu(container_of(table, struct swap_table_object, table), rcu);
+	kfree(ci->memcg_ids);
+	ci->memcg_ids = NULL;
+	/* Made for a reference that was not taken in the end */
+	kfree(ci->extend);
+	ci->extend = NULL;
 }
 
 /*
- * Have a table for a cluster that is about to be used. Nothing sleeps, and
+ * Have tables for a cluster that is about to be used. Nothing sleeps, and
  * reclaim, which needs this to make progress, must not use up all memory.
  */
-static bool cluster_get_table(struct swap_cluster_info *ci)
+static bool cluster_get_tables(struct swap_cluster_info *ci)
 {
 	const gfp_t gfp = __GFP_HIGH | __GFP_NOMEMALLOC | __GFP_NOWARN;
+	struct swap_tables tables;
 
 	lockdep_assert_held(&ci->lock);
 
-	if (!rcu_access_pointer(ci->table))
-		rcu_assign_pointer(ci->table, swap_table_alloc(gfp));
-	return rcu_access_pointer(ci->table);
+	if (rcu_access_pointer(ci->table))
+		return true;
+	if (!swap_tables_alloc(&tables, gfp))
+		return false;
+	cluster_set_tables(ci, &tables);
+	return true;
 }
 
 static unsigned long cluster_offset(struct swap_info_struct *si,
@@ -132,7 +186,7 @@ static unsigned long cluster_offset(struct swap_info_struct *si,
 static unsigned long cluster_end(struct swap_info_struct *si,
 				 unsigned long offset)
 {
-	return min_t(unsigned long, ALIGN(offset + 1, SWAPFILE_CLUSTER), si->max);
+	return min(ALIGN(offset + 1, SWAPFILE_CLUSTER), si->max);
 }
 
 static struct list_head *cluster_list(struct swap_info_struct *si,
@@ -235,7 +289,7 @@ static bool cluster_usable(struct swap_info_struct *si,
 	if (!swap_writeok(si))
 		return false;
 	if (ci->state == CLUSTER_FREE)
-		return cluster_get_table(ci);
+		return cluster_get_tables(ci);
 	return (ci->state == CLUSTER_NONFULL || ci->state == CLUSTER_FRAG) &&
 	       ci->order == order && ci->count + (1 << order) <= SWAPFILE_CLUSTER;
 }
@@ -258,11 +312,9 @@ static void cluster_reclaim_range(struct swap_info_struct *si,
 	 * swap_try_to_reclaim() finds out under the folio's lock.
 	 */
 	for (offset = start; offset < start + nr; offset++) {
-		unsigned char ent = READ_ONCE(si->swap_map[offset]);
-
-		if (!ent)
+		if (swp_tb_is_null(swap_table_get(ci, offset)))
 			continue;
-		if (ent != SWAP_HAS_CACHE ||
+		if (!swap_slot_only_cached(ci, offset) ||
 		    swap_try_to_reclaim(si, offset, TTRS_ANYWAY) <= 0)
 			break;
 	}
@@ -273,34 +325,40 @@ static void cluster_reclaim_range(struct swap_info_struct *si,
  * Are the slots of a range free, but perhaps for some that only the swap cache
  * holds on to?
  */
-static bool cluster_range_free(struct swap_info_struct *si,
+static bool cluster_range_free(struct swap_cluster_info *ci,
 			       unsigned long start, unsigned int nr,
 			       bool *cached)
 {
-	const unsigned char *map = si->swap_map + start;
+	unsigned long swp_tb;
 	unsigned int i;
 
 	*cached = false;
 	for (i = 0; i < nr; i++) {
-		if (!map[i])
+		swp_tb = __swap_table_get(ci, start + i);
+		if (swp_tb_is_null(swp_tb))
 			continue;
-		if (map[i] != SWAP_HAS_CACHE)
+		if (!swp_tb_is_pfn(swp_tb) || swp_tb_count(swp_tb))
 			return false;
 		*cached = true;
 	}
 	return true;
 }
 
-/* Take free slots of a cluster into use. */
+/* Take free slots of a cluster into use: for a folio, or for hibernation. */
 static void cluster_claim(struct swap_info_struct *si,
 			  struct swap_cluster_info *ci, unsigned long offset,
-			  unsigned char usage, unsigned int order)
+			  struct folio *folio, unsigned int order)
 {
 	unsigned int i, nr = 1 << order;
 
-	for (i = 0; i < nr; i++)
-		__swap_table_set(ci, offset + i, swp_tb_mk_shadow(NULL, 0));
-	memset(si->swap_map + offset, usage, nr);
+	if (folio) {
+		__swap_cache_add_folio(ci, folio, swp_entry(si->type, offset));
+	} else {
+		for (i = 0; i < nr; i++)
+			__swap_table_set(ci, offset + i, SWP_TB_BAD);
+		/* Under this lock, for swap_clusters_quiesce() */
+		atomic_long_add(nr, &si->hibernation_slots);
+	}
 	ci->count += nr;
 	if (ci->count == SWAPFILE_CLUSTER)
 		cluster_move(si, ci, CLUSTER_FULL, order);
@@ -317,7 +375,7 @@ static void cluster_claim(struct swap_info_struct *si,
  */
 static unsigned long cluster_scan(struct swap_info_struct *si,
 				  struct swap_cluster_info *ci,
-				  unsigned long offset, unsigned char usage,
+				  unsigned long offset, struct folio *folio,
 				  unsigned int order, bool reclaim)
 {
 	unsigned long end = cluster_end(si, offset);
@@ -328,7 +386,7 @@ static unsigned long cluster_scan(struct swap_info_struct *si,
 		return 0;
 
 	for (; offset + nr <= end; offset += nr) {
-		if (!cluster_range_free(si, offset, nr, &cached))
+		if (!cluster_range_free(ci, offset, nr, &cached))
 			continue;
 		if (cached) {
 			if (!reclaim)
@@ -336,10 +394,10 @@ static unsigned long cluster_scan(struct swap_info_struct *si,
 			cluster_reclaim_range(si, ci, offset, nr);
 			if (!cluster_usable(si, ci, order))
 				return 0;
-			if (!cluster_range_free(si, offset, nr, &cached) || cached)
+			if (!cluster_range_free(ci, offset, nr, &cached) || cached)
 				continue;
 		}
-		cluster_claim(si, ci, offset, usage, order);
+		cluster_claim(si, ci, offset, folio, order);
 		return offset;
 	}
 
@@ -352,7 +410,7 @@ static unsigned long cluster_scan(struct swap_info_struct *si,
  */
 static bool cluster_alloc_first(struct swap_info_struct *si,
 				struct list_head *list, unsigned long *found,
-				unsigned char usage, unsigned int order,
+				struct folio *folio, unsigned int order,
 				bool reclaim)
 {
 	struct swap_cluster_info *ci = cluster_first(si, list);
@@ -363,11 +421,11 @@ static bool cluster_alloc_first(struct swap_info_struct *si,
 
 	spin_lock(&ci->lock);
 	if (cluster_on_list(si, ci, list)) {
-		more = cluster_get_table(ci);
+		more = cluster_get_tables(ci);
 		/* Ours now, or of no use: others had better look elsewhere */
 		if (ci->state == CLUSTER_NONFULL)
 			cluster_move(si, ci, CLUSTER_FRAG, order);
-		*found = cluster_scan(si, ci, cluster_offset(si, ci), usage,
+		*found = cluster_scan(si, ci, cluster_offset(si, ci), folio,
 				      order, reclaim);
 	}
 	spin_unlock(&ci->lock);
@@ -377,13 +435,13 @@ static bool cluster_alloc_first(struct swap_info_struct *si,
 /* Allocate from one of the first @nr clusters of a list. */
 static unsigned long cluster_alloc_list(struct swap_info_struct *si,
 					struct list_head *list, unsigned long nr,
-					unsigned char usage, unsigned int order)
+					struct folio *folio, unsigned int order)
 {
 	bool reclaim = vm_swap_full();
 	unsigned long found = 0;
 
 	while (!found && nr-- && swap_writeok(si) &&
-	       cluster_alloc_first(si, list, &found, usage, order, reclaim))
+	       cluster_alloc_first(si, list, &found, folio, order, reclaim))
 		cond_resched();
 
 	return found;
@@ -394,7 +452,7 @@ static unsigned long cluster_alloc_list(struct swap_info_struct *si,
  * allocate from it.
  */
 static unsigned long cluster_steal(struct swap_info_struct *si,
-				   unsigned char usage)
+				   struct folio *folio)
 {
 	struct swap_cluster_info *ci;
 	unsigned long found = 0;
@@ -414,7 +472,7 @@ static unsigned long cluster_steal(struct swap_info_struct *si,
 		    (ci->state == CLUSTER_FRAG || ci->state == CLUSTER_NONFULL)) {
 			cluster_move(si, ci, CLUSTER_FRAG, 0);
 			found = cluster_scan(si, ci, cluster_offset(si, ci),
-					     usage, 0, false);
+					     folio, 0, false);
 		}
 		spin_unlock(&ci->lock);
 	}
@@ -431,13 +489,13 @@ static bool clusters_shared(struct swap_info_struct *si)
  * Where the next one looks after slots up to @end were taken, @end excluded: in
  * the same cluster.
  */
-static unsigned int next_in_cluster(unsigned long end)
+static unsigned long next_in_cluster(unsigned long end)
 {
 	return end % SWAPFILE_CLUSTER ? end : SWAP_NEXT_INVALID;
 }
 
 /* The same for a CPU: where CPUs share a cluster, in what it has of that. */
-static unsigned int next_in_run(struct swap_info_struct *si, unsigned long end)
+static unsigned long next_in_run(struct swap_info_struct *si, unsigned long end)
 {
 	if (clusters_shared(si) && !(end % SWAP_RUN))
 		return SWAP_NEXT_INVALID;
@@ -446,7 +504,7 @@ static unsigned int next_in_run(struct swap_info_struct *si, unsigned long end)
 
 /* Allocate from the cluster of a remembered slot, at that or behind it. */
 static unsigned long cluster_alloc_next(struct swap_info_struct *si,
-					unsigned int next, unsigned char usage,
+					unsigned long next, struct folio *folio,
 					unsigned int order)
 {
 	struct swap_cluster_info *ci;
@@ -456,19 +514,19 @@ static unsigned long cluster_alloc_next(struct swap_info_struct *si,
 		return 0;
 
 	ci = swap_cluster_lock(si, next);
-	found = cluster_scan(si, ci, next, usage, order, false);
+	found = cluster_scan(si, ci, next, folio, order, false);
 	swap_cluster_unlock(ci);
 	return found;
 }
 
 static unsigned long cluster_alloc_free(struct swap_info_struct *si,
-					unsigned char usage, unsigned int order)
+					struct folio *folio, unsigned int order)
 {
 	unsigned long found = 0;
 
 	/* A free cluster has room, unless somebody else is first to lock it */
 	while (!found && swap_writeok(si) &&
-	       cluster_alloc_first(si, &si->free_clusters, &found, usage, order,
+	       cluster_alloc_first(si, &si->free_clusters, &found, folio, order,
 				   false))
 		;
 	return found;
@@ -476,15 +534,15 @@ static unsigned long cluster_alloc_free(struct swap_info_struct *si,
 
 /* Allocate where a new run begins in the cluster that CPUs share. */
 static unsigned long cluster_alloc_shared(struct swap_info_struct *si,
-					  unsigned char usage, unsigned int order)
+					  struct folio *folio, unsigned int order)
 {
-	unsigned int *next = &si->shared_next[order];
+	unsigned long *next = &si->shared_next[order];
 	unsigned long found;
 
 	spin_lock(&si->shared_lock);
-	found = cluster_alloc_next(si, *next, usage, order);
+	found = cluster_alloc_next(si, *next, folio, order);
 	if (!found)
-		found = cluster_alloc_free(si, usage, order);
+		found = cluster_alloc_free(si, folio, order);
 	*next = found ? next_in_cluster(ALIGN(found + (1 << order), SWAP_RUN)) :
 			SWAP_NEXT_INVALID;
 	spin_unlock(&si->shared_lock);
@@ -497,7 +555,7 @@ static unsigned long cluster_alloc_shared(struct swap_info_struct *si,
  * sleeps, or drops a lock to reclaim.
  */
 static unsigned long cluster_alloc_current(struct swap_info_struct *si,
-					   unsigned char usage,
+					   struct folio *folio,
 					   unsigned int order)
 {
 	struct swap_current_cluster *cur;
@@ -505,11 +563,11 @@ static unsigned long cluster_alloc_current(struct swap_info_struct *si,
 
 	local_lock(&si->percpu_cluster->lock);
 	cur = this_cpu_ptr(si->percpu_cluster);
-	found = cluster_alloc_next(si, cur->next[order], usage, order);
+	found = cluster_alloc_next(si, cur->next[order], folio, order);
 	if (!found && clusters_shared(si))
-		found = cluster_alloc_shared(si, usage, order);
+		found = cluster_alloc_shared(si, folio, order);
 	else if (!found)
-		found = cluster_alloc_free(si, usage, order);
+		found = cluster_alloc_free(si, folio, order);
 	cur->next[order] = found ? next_in_run(si, found + (1 << order)) :
 				   SWAP_NEXT_INVALID;
 	local_unlock(&si->percpu_cluster->lock);
@@ -593,7 +651,7 @@ static void cluster_reclaim_full(struct swap_info_struct *si, long to_scan)
 		end = cluster_end(si, offset);
 		while (offset < end) {
 			nr = 0;
-			if (READ_ONCE(si->swap_map[offset]) == SWAP_HAS_CACHE)
+			if (swap_slot_only_cached(ci, offset))
 				nr = abs(swap_try_to_reclaim(si, offset, TTRS_ANYWAY));
 			/* On to the end of the folio; folios are aligned in swap */
 			offset = nr ? ALIGN(offset + 1, nr) : offset + 1;
@@ -618,7 +676,7 @@ static unsigned long cluster_cols(struct swap_info_struct *si)
 /* How many clusters the device can have at most. */
 static unsigned long clusters_max(struct swap_info_struct *si)
 {
-	return DIV_ROUND_UP((unsigned long)si->max, SWAPFILE_CLUSTER);
+	return DIV_ROUND_UP(si->max, SWAPFILE_CLUSTER);
 }
 
 /* How many there are. */
@@ -672,46 +730,40 @@ static unsigned long clusters_map(struct swap_info_struct *si)
 	return min((si->cluster_mem_end - start) / sizeof(*si->cluster_info), max);
 }
 
-/*
- * Mark the slots of a cluster that can never be allocated: the header, bad
- * pages, and what lies behind the end of the device. The cluster keeps its
- * table until swapoff.
- */
-static bool cluster_mark_unusable(struct swap_cluster_info *ci,
-				  const unsigned char *map, unsigned int nr)
+static void cluster_mark_bad(struct swap_cluster_info *ci,
+			     struct swap_table *table, unsigned long offset)
 {
-	struct swap_table *table = swap_table_alloc(CLUSTERS_GFP);
-	unsigned int i;
-
-	if (!table)
-		return false;
-
-	for (i = 0; i < SWAPFILE_CLUSTER; i++) {
-		if (i < nr && map[i] != SWAP_MAP_BAD)
-			continue;
-		table->entries[i] = SWP_TB_BAD;
-		ci->count++;
-	}
-	rcu_assign_pointer(ci->table, table);
-	return true;
+	table->entries[offset % SWAPFILE_CLUSTER] = SWP_TB_BAD;
+	ci->count++;
 }
 
 /*
- * Set up a cluster that does not exist yet. Without the cluster no slot can
- * have been used: swap_map has no marks there but for bad slots, and rarely
- * any. Returns whether there was memory.
+ * Set up a cluster that does not exist yet. The slots that can never be
+ * allocated are marked: the header, bad pages, and what lies behind the end of
+ * the device. A cluster with such slots keeps its table until swapoff. Returns
+ * whether there was memory.
  */
-static bool cluster_init(struct swap_info_struct *si,
-			 struct swap_cluster_info *ci,
-			 const unsigned char *swap_map)
+static bool cluster_init(struct swap_info_struct *si, struct swap_cluster_info *ci)
 {
-	unsigned long start = cluster_offset(si, ci);
-	unsigned long nr = cluster_end(si, start) - start;
+	unsigned long start = cluster_offset(si, ci), end = cluster_end(si, start);
+	unsigned int i = 0, nr_bad = si->nr_bad_slots;
+	unsigned long offset = end;
+	struct swap_tables tables;
 
 	spin_lock_init(&ci->lock);
-	if (nr < SWAPFILE_CLUSTER || memchr_inv(swap_map + start, 0, nr)) {
-		if (!cluster_mark_unusable(ci, swap_map + start, nr))
+	while (i < nr_bad && si->bad_slots[i] < start)
+		i++;
+	if (!start || (end % SWAPFILE_CLUSTER) ||
+	    (i < nr_bad && si->bad_slots[i] < end)) {
+		if (!swap_tables_alloc(&tables, CLUSTERS_GFP))
 			return false;
+		if (!start)
+			cluster_mark_bad(ci, tables.table, 0);
+		for (; i < nr_bad && si->bad_slots[i] < end; i++)
+			cluster_mark_bad(ci, tables.table, si->bad_slots[i]);
+		for (; offset % SWAPFILE_CLUSTER; offset++)
+			cluster_mark_bad(ci, tables.table, offset);
+		cluster_set_tables(ci, &tables);
 	}
 
 	if (!ci->count)
@@ -727,15 +779,14 @@ static bool cluster_init(struct swap_info_struct *si,
  * Make clusters exist, behind those that do. Returns whether there was memory
  * for any. The caller excludes others that add clusters to the device.
  */
-static bool clusters_add(struct swap_info_struct *si,
-			 const unsigned char *swap_map)
+static bool clusters_add(struct swap_info_struct *si)
 {
 	unsigned long first = clusters_nr(si), nr = clusters_map(si);
 	unsigned long i, j, cols = cluster_cols(si);
 	struct swap_cluster_info *ci;
 
 	for (i = first; i < nr; i++)
-		if (!cluster_init(si, si->cluster_info + i, swap_map))
+		if (!cluster_init(si, si->cluster_info + i))
 			nr = i;
 	if (nr == first)
 		return false;
@@ -745,7 +796,7 @@ static bool clusters_add(struct swap_info_struct *si,
 	 * be allocated: whoever has an entry finds its cluster to exist.
 	 */
 	smp_store_release(&si->slots_end,
-			  min_t(unsigned long, nr * SWAPFILE_CLUSTER, si->max));
+			  min(nr * SWAPFILE_CLUSTER, si->max));
 
 	spin_lock(&si->lock);
 	for (j = 0; j < cols; j++) {
@@ -785,7 +836,7 @@ static bool clusters_grow(struct swap_info_struct *si)
 	noreclaim = memalloc_noreclaim_save();
 	/* Another CPU may have been faster, and bad clusters are of no use */
 	while (list_empty(&si->free_clusters) && swap_writeok(si) &&
-	       clusters_add(si, si->swap_map))
+	       clusters_add(si))
 		;
 	grown = !list_empty(&si->free_clusters) && swap_writeok(si);
 	memalloc_noreclaim_restore(noreclaim);
@@ -799,7 +850,7 @@ static bool clusters_grow(struct swap_info_struct *si)
  * Called, and returns, without a lock.
  */
 static unsigned long cluster_alloc_scarce(struct swap_info_struct *si,
-					  unsigned char usage,
+					  struct folio *folio,
 					  unsigned int order)
 {
 	unsigned long nr_clusters = clusters_nr(si);
@@ -807,7 +858,7 @@ static unsigned long cluster_alloc_scarce(struct swap_info_struct *si,
 
 	if (vm_swap_full()) {
 		cluster_reclaim_full(si, 1);
-		found = cluster_alloc_list(si, &si->free_clusters, 1, usage, order);
+		found = cluster_alloc_list(si, &si->free_clusters, 1, folio, order);
 	}
 	/* An order that fills a cluster finds room only in a free one */
 	if ((1 << order) == SWAPFILE_CLUSTER)
@@ -816,15 +867,15 @@ static unsigned long cluster_alloc_scarce(struct swap_info_struct *si,
 	nr_frag = READ_ONCE(si->frag_cluster_nr[order]);
 	if (!found)
 		found = cluster_alloc_list(si, &si->nonfull_clusters[order],
-					   nr_clusters, usage, order);
+					   nr_clusters, folio, order);
 	if (!found)
 		found = cluster_alloc_list(si, &si->frag_clusters[order],
-					   nr_frag, usage, order);
+					   nr_frag, folio, order);
 	return found;
 }
 
 /*
- * Give the first free cluster a table ahead of its use, from memory that can be
+ * Give the first free cluster tables ahead of its use, from memory that can be
  * waited for. Called without a lock. Returns false when there is no free
  * cluster, or no memory.
  */
@@ -832,12 +883,10 @@ static bool cluster_prepare_free(struct swap_info_struct *si)
 {
 	const gfp_t gfp = GFP_NOIO | __GFP_HIGH | __GFP_NOMEMALLOC | __GFP_NOWARN;
 	struct swap_cluster_info *ci;
-	struct swap_table *table;
+	struct swap_tables tables;
+	bool used = false;
 
-	if (list_empty(&si->free_clusters))
-		return false;
-	table = swap_table_alloc(gfp);
-	if (!table)
+	if (list_empty(&si->free_clusters) || !swap_tables_alloc(&tables, gfp))
 		return false;
 
 	/* It stays the first one: the next to be tried */
@@ -848,13 +897,13 @@ static bool cluster_prepare_free(struct swap_info_struct *si)
 	if (ci) {
 		spin_lock(&ci->lock);
 		/* Anything may have happened to it: let the caller look again */
-		if (ci->state == CLUSTER_FREE && !rcu_access_pointer(ci->table)) {
-			rcu_assign_pointer(ci->table, table);
-			table = NULL;
-		}
+		used = ci->state == CLUSTER_FREE && !rcu_access_pointer(ci->table);
+		if (used)
+			cluster_set_tables(ci, &tables);
 		spin_unlock(&ci->lock);
 	}
-	swap_table_free(table);
+	if (!used)
+		swap_tables_free(&tables);
 	return ci;
 }
 
@@ -893,15 +942,17 @@ static void swap_reclaim_work(struct work_struct *work)
 /**
  * swap_cluster_alloc() - Allocate slots.
  * @si: The device.
- * @usage: What to set the slots' swap_map entries to.
+ * @folio: The folio that is put into the swap cache there; NULL for slots that
+ *         hibernation has for itself.
  * @order: Allocate 1 << @order contiguous, naturally aligned slots. They never
  *         cross a cluster. Only block devices have large orders.
  *
- * Context: May sleep. The caller has a reference on the device.
+ * Context: May sleep. The caller has a reference on the device, and holds the
+ * folio's lock.
  * Return: The offset of the first slot, 0 when there is no room.
  */
 unsigned long swap_cluster_alloc(struct swap_info_struct *si,
-				 unsigned char usage, unsigned int order)
+				 struct folio *folio, unsigned int order)
 {
 	unsigned long found;
 
@@ -918,15 +969,15 @@ unsigned long swap_cluster_alloc(struct swap_info_struct *si,
 retry:
 	do {
 		do {
-			found = cluster_alloc_current(si, usage, order);
+			found = cluster_alloc_current(si, folio, order);
 			if (found)
 				return found;
 		} while (clusters_grow(si));
-		found = cluster_alloc_scarce(si, usage, order);
+		found = cluster_alloc_scarce(si, folio, order);
 	} while (!found && cluster_discard_one(si));
 
 	if (!found && !order)
-		found = cluster_steal(si, usage);
+		found = cluster_steal(si, folio);
 	if (found) {
 		cluster_set_current(si, found, order);
 		return found;
@@ -944,12 +995,363 @@ retry:
 	return 0;
 }
 
+/* The table entry of any slot of a cluster whose lock is held */
+static unsigned long cluster_slot_entry(struct swap_cluster_info *ci,
+					unsigned long offset)
+{
+	lockdep_assert_held(&ci->lock);
+
+	return rcu_access_pointer(ci->table) ? __swap_table_get(ci, offset) :
+					       SWP_TB_NULL;
+}
+
+static unsigned int __swap_slot_count(struct swap_cluster_info *ci,
+				      unsigned long offset, unsigned long swp_tb)
+{
+	unsigned int count = swp_tb_count(swp_tb);
+
+	if (unlikely(count == SWP_TB_COUNT_MAX))
+		count = ci->extend[offset % SWAPFILE_CLUSTER];
+	return count;
+}
+
+static void __swap_slot_set_count(struct swap_cluster_info *ci,
+				  unsigned long offset, unsigned long swp_tb,
+				  unsigned int count)
+{
+	if (unlikely(count >= SWP_TB_COUNT_MAX)) {
+		ci->extend[offset % SWAPFILE_CLUSTER] = count;
+		count = SWP_TB_COUNT_MAX;
+	} else if (unlikely(swp_tb_count(swp_tb) == SWP_TB_COUNT_MAX)) {
+		ci->extend[offset % SWAPFILE_CLUSTER] = 0;
+		if (!memchr_inv(ci->extend, 0, SWAP_EXTEND_SIZE)) {
+			kfree(ci->extend);
+			ci->extend = NULL;
+		}
+	}
+	__swap_table_set(ci, offset, swp_tb_set_count(swp_tb, count));
+}
+
+/**
+ * swap_slot_count() - How many refer to a slot?
+ * @ci: Its cluster.
+ * @offset: The slot.
+ *
+ * Context: The caller holds the cluster's lock.
+ * Return: The number of references, 0 also for a slot that is not in use.
+ */
+unsigned int swap_slot_count(struct swap_cluster_info *ci, unsigned long offset)
+{
+	unsigned long swp_tb = cluster_slot_entry(ci, offset);
+
+	return swp_tb_is_counted(swp_tb) ? __swap_slot_count(ci, offset, swp_tb) : 0;
+}
+
+static unsigned int *swap_extend_new(gfp_t gfp)
+{
+	unsigned int *extend = kzalloc(SWAP_EXTEND_SIZE, gfp);
+
+	/* Nobody looks for pointers in the array of clusters */
+	kmemleak_not_leak(extend);
+	return extend;
+}
+
+/**
+ * swap_slots_dup() - Add a reference to each of some slots.
+ * @ci: The cluster of the slots.
+ * @offset: The first slot.
+ * @nr: The number of slots.
+ *
+ * Context: The caller holds the cluster's lock.
+ * Return: 0; -ENOMEM when a count needs the extend table, and there is no memory
+ * for that now, or when UINT_MAX refer to a slot; -EINVAL when a slot is not in
+ * use, or not cached and nobody refers to it. No reference was added then.
+ */
+int swap_slots_dup(struct swap_cluster_info *ci, unsigned long offset,
+		   unsigned int nr)
+{
+	unsigned int i, count;
+	unsigned long swp_tb;
+
+	for (i = 0; i < nr; i++) {
+		swp_tb = cluster_slot_entry(ci, offset + i);
+		count = swp_tb_count(swp_tb);
+		if (!swp_tb_is_counted(swp_tb) || (!count && !swp_tb_is_pfn(swp_tb)))
+			return -EINVAL;
+		if (likely(count < SWP_TB_COUNT_MAX - 1))
+			continue;
+		if (!ci->extend)
+			ci->extend = swap_extend_new(GFP_ATOMIC | __GFP_NOWARN);
+		if (!ci->extend ||
+		    ci->extend[(offset + i) % SWAPFILE_CLUSTER] == UINT_MAX)
+			return -ENOMEM;
+	}
+
+	for (i = 0; i < nr; i++) {
+		swp_tb = __swap_table_get(ci, offset + i);
+		count = __swap_slot_count(ci, offset + i, swp_tb);
+		__swap_slot_set_count(ci, offset + i, swp_tb, count + 1);
+	}
+	return 0;
+}
+
+/**
+ * swap_extend_alloc() - Have an extend table that swap_slots_dup() wanted.
+ * @ci: The cluster.
+ * @offset: The slot that was to get one more reference.
+ * @gfp: How to allocate.
+ *
+ * Context: The caller keeps the device from being swapped off. May sleep if @gfp
+ * says so.
+ * Return: 0 when it is worth trying again, or -ENOMEM.
+ */
+int swap_extend_alloc(struct swap_cluster_info *ci, unsigned long offset,
+		      gfp_t gfp)
+{
+	unsigned int count, *extend = swap_extend_new(gfp);
+
+	if (!extend)
+		return -ENOMEM;
+
+	spin_lock(&ci->lock);
+	count = swap_slot_count(ci, offset);
+	/* Others may have come first, or the slot have lost references */
+	if (!ci->extend && count == SWP_TB_COUNT_MAX - 1)
+		swap(ci->extend, extend);
+	spin_unlock(&ci->lock);
+	kfree(extend);
+	return count == UINT_MAX ? -ENOMEM : 0;
+}
+
+/*
+ * How many of @nr slots, from the first on, have lost all references with this
+ * one, and are to be freed?
+ */
+static unsigned int cluster_slots_last(struct swap_cluster_info *ci,
+				       unsigned long offset, unsigned int nr)
+{
+	unsigned long *swp_tb;
+	unsigned int n;
+
+	if (!rcu_access_pointer(ci->table))
+		return 0;
+	swp_tb = rcu_dereference_protected(ci->table, lockdep_is_held(&ci->lock))->entries +
+		 offset % SWAPFILE_CLUSTER;
+	for (n = 0; n < nr; n++)
+		if (!swp_tb_is_shadow(swp_tb[n]) || swp_tb_count(swp_tb[n]) != 1)
+			break;
+	return n;
+}
+
+/**
+ * swap_slots_put() - Drop a reference to each of some slots.
+ * @si: The device.
+ * @ci: The cluster of the slots.
+ * @offset: The first slot.
+ * @nr: The number of slots.
+ *
+ * Those that nobody refers to any more and that are not cached are freed.
+ *
+ * Context: The caller holds the cluster's lock.
+ * Return: 1 if only the swap cache holds on to some of them now, else 0; -EINVAL
+ * if somebody had no reference to drop, to a slot that is left as it is.
+ */
+int swap_slots_put(struct swap_info_struct *si, struct swap_cluster_info *ci,
+		   unsigned long offset, unsigned int nr)
+{
+	unsigned long swp_tb, end = offset + nr;
+	unsigned int n, count;
+	int ret = 0;
+
+	while (offset < end) {
+		n = cluster_slots_last(ci, offset, end - offset);
+		if (n) {
+			swap_cluster_free(si, ci, offset, n);
+			offset += n;
+			continue;
+		}
+
+		swp_tb = cluster_slot_entry(ci, offset);
+		count = swp_tb_is_counted(swp_tb) ?
+			__swap_slot_count(ci, offset, swp_tb) : 0;
+		if (count)
+			__swap_slot_set_count(ci, offset, swp_tb, count - 1);
+		if (!count)
+			ret = -EINVAL;
+		else if (count == 1 && !ret)
+			ret = 1;
+		offset++;
+	}
+	return ret;
+}
+
+/**
+ * swap_slots_unreferenced() - Does only the swap cache hold on to slots?
+ * @ci: Their cluster.
+ * @offset: The first slot.
+ * @nr: The number of slots. All are cached.
+ *
+ * Context: The caller holds the cluster's lock.
+ * Return: Whether no page table, and no shmem mapping, refers to any of them.
+ */
+bool swap_slots_unreferenced(struct swap_cluster_info *ci, unsigned long offset,
+			     unsigned int nr)
+{
+	while (nr--)
+		if (swp_tb_count(__swap_table_get(ci, offset + nr)))
+			return false;
+	return true;
+}
+
+static void __swap_slot_set_zero(struct swap_cluster_info *ci,
+				 unsigned long offset, bool zero)
+{
+	struct swap_table *table;
+	unsigned long swp_tb;
+
+	if (SWP_TB_ZERO_BITS) {
+		swp_tb = __swap_table_get(ci, offset);
+		VM_WARN_ON_ONCE(!swp_tb_is_counted(swp_tb));
+		__swap_table_set(ci, offset, swp_tb_set_zero(swp_tb, zero));
+		return;
+	}
+
+	table = rcu_dereference_protected(ci->table, lockdep_is_held(&ci->lock));
+	/* Atomic for those who look without the lock only */
+	assign_bit(offset % SWAPFILE_CLUSTER, table->zero, zero);
+}
+
+/**
+ * swap_cluster_set_zero() - Note whether slots hold nothing but zeroes.
+ * @ci: Their cluster.
+ * @offset: The first slot.
+ * @nr: The number of slots.
+ * @zero: Whether they do.
+ *
+ * Context: The caller holds the lock of the folio that is in the swap cache at
+ * the slots.
+ */
+void swap_cluster_set_zero(struct swap_cluster_info *ci, unsigned long offset,
+			   unsigned int nr, bool zero)
+{
+	unsigned int i = 0;
+
+	/* Because of the folio's lock nobody else changes it, and seldom we do */
+	while (i < nr && swap_slot_is_zero(ci, offset + i) == zero)
+		i++;
+	if (i == nr)
+		return;
+
+	spin_lock(&ci->lock);
+	for (; i < nr; i++)
+		__swap_slot_set_zero(ci, offset + i, zero);
+	spin_unlock(&ci->lock);
+}
+
+/**
+ * __swap_cluster_set_memcg() - Record the cgroup that slots are charged to.
+ * @ci: Their cluster.
+ * @offset: The first slot.
+ * @nr: The number of slots.
+ * @id: The cgroup's id, 0 for none.
+ *
+ * Context: The caller holds the cluster's lock. The slots are in use.
+ */
+void __swap_cluster_set_memcg(struct swap_cluster_info *ci, unsigned long offset,
+			      unsigned int nr, unsigned short id)
+{
+	lockdep_assert_held(&ci->lock);
+
+	offset %= SWAPFILE_CLUSTER;
+	while (ci->memcg_ids && nr--)
+		ci->memcg_ids[offset++] = id;
+}
+
+/**
+ * swap_memcg_id() - The cgroup that a slot is charged to.
+ * @entry: The slot.
+ *
+ * Context: The slot is in use and stays so: because of a page table's lock, or the
+ * lock of a folio that is in the swap cache there.
+ * Return: The cgroup's id, 0 if there is none.
+ */
+unsigned short swap_memcg_id(swp_entry_t entry)
+{
+	struct swap_cluster_info *ci = swap_entry_cluster(entry);
+	unsigned short *ids;
+
+	/* They stay as long as a slot of the cluster is in use */
+	ids = ci ? READ_ONCE(ci->memcg_ids) : NULL;
+	return ids ? READ_ONCE(ids[swp_offset(entry) % SWAPFILE_CLUSTER]) : 0;
+}
+
+/**
+ * swap_memcg_move() - Record that a slot's charge has moved to another cgroup.
+ * @entry: The slot.
+ * @from: The id of the cgroup that is to be charged now.
+ * @to: The id of the cgroup that is charged afterwards.
+ *
+ * Context: The caller keeps the device from being swapped off.
+ * Return: Whether the slot was charged to @from.
+ */
+bool swap_memcg_move(swp_entry_t entry, unsigned short from, unsigned short to)
+{
+	struct swap_cluster_info *ci = swap_entry_cluster(entry);
+	unsigned long offset = swp_offset(entry);
+	bool moved;
+
+	if (!ci)
+		return false;
+	spin_lock(&ci->lock);
+	moved = ci->memcg_ids && __swap_slot_memcg_id(ci, offset) == from;
+	if (moved)
+		__swap_cluster_set_memcg(ci, offset, 1, to);
+	spin_unlock(&ci->lock);
+
+	return moved;
+}
+
+/* A range may have been charged to many cgroups. */
+static void cluster_uncharge(struct swap_cluster_info *ci, unsigned long offset,
+			     unsigned int nr)
+{
+	unsigned short *ids = ci->memcg_ids;
+	unsigned int i, n;
+
+	if (!ids)
+		return;
+	ids += offset % SWAPFILE_CLUSTER;
+	for (i = 0; i < nr; i += n) {
+		for (n = 1; i + n < nr && ids[i + n] == ids[i]; n++)
+			;
+		if (ids[i])
+			mem_cgroup_uncharge_swap(ids[i], n);
+	}
+	memset(ids, 0, nr * sizeof(*ids));
+}
+
+/**
+ * swap_memcg_uncharge() - Have slots charged to nobody any more.
+ * @entry: The first slot.
+ * @nr: The number of slots.
+ *
+ * Context: The caller holds the lock of the folio in the swap cache there.
+ */
+void swap_memcg_uncharge(swp_entry_t entry, unsigned int nr)
+{
+	struct swap_cluster_info *ci = swap_entry_cluster(entry);
+
+	spin_lock(&ci->lock);
+	cluster_uncharge(ci, swp_offset(entry), nr);
+	spin_unlock(&ci->lock);
+}
+
 /**
  * swap_cluster_free() - Free slots.
  * @si: The device.
  * @ci: Their cluster.
  * @offset: The first slot.
- * @nr: The number of slots. All were charged to the same memory cgroup.
+ * @nr: The number of slots.
  *
  * When no slot is in use any more the cluster becomes free, after a discard if
  * the device wants one.
@@ -969,12 +1371,15 @@ void swap_cluster_free(struct swap_info_struct *si,
 	VM_WARN_ON_ONCE(ci->count < nr);
 
 	swap_slots_forget(si, offset, nr);
-	for (i = 0; i < nr; i++)
+	cluster_uncharge(ci, offset, nr);
+	for (i = 0; i < nr; i++) {
+		if (!SWP_TB_ZERO_BITS)
+			__swap_slot_set_zero(ci, offset + i, false);
 		__swap_table_set(ci, offset + i, SWP_TB_NULL);
-	memset(si->swap_map + offset, 0, nr);
+	}
 	ci->count -= nr;
 	if (!ci->count)
-		cluster_free_table(ci);
+		cluster_free_tables(ci);
 	if (ci->count) {
 		if (ci->state != CLUSTER_NONFULL)
 			cluster_move(si, ci, CLUSTER_NONFULL, ci->order);
@@ -985,6 +1390,111 @@ void swap_cluster_free(struct swap_info_struct *si,
 		cluster_move(si, ci, CLUSTER_FREE, 0);
 	}
 	swap_usage_sub(si, nr);
+}
+
+/* Does what a cluster says of itself, and what its slots are, agree? */
+static bool cluster_consistent(struct swap_cluster_info *ci)
+{
+	unsigned int i, count = 0, nr_extended = 0;
+	unsigned long swp_tb;
+
+	lockdep_assert_held(&ci->lock);
+
+	for (i = 0; i < SWAPFILE_CLUSTER; i++) {
+		swp_tb = cluster_slot_entry(ci, i);
+		if (!swp_tb_is_null(swp_tb))
+			count++;
+		else if (__swap_slot_memcg_id(ci, i) || swap_slot_is_zero(ci, i))
+			return false;
+		/* Who refers to a slot that is not cached keeps it in use */
+		if (swp_tb_is_shadow(swp_tb) && !swp_tb_count(swp_tb))
+			return false;
+		if (swp_tb_is_counted(swp_tb) && swp_tb_count(swp_tb) == SWP_TB_COUNT_MAX) {
+			if (!ci->extend || ci->extend[i] < SWP_TB_COUNT_MAX)
+				return false;
+			nr_extended++;
+		}
+	}
+	for (i = 0; ci->extend && i < SWAPFILE_CLUSTER; i++)
+		if (ci->extend[i] && !nr_extended--)
+			return false;
+	if ((ci->state == CLUSTER_FREE || ci->state == CLUSTER_DISCARD) != !count)
+		return false;
+	return ci->count == count &&
+	       (ci->state == CLUSTER_FULL) == (count == SWAPFILE_CLUSTER);
+}
+
+static unsigned long list_consistent(struct swap_info_struct *si,
+				     enum swap_cluster_state state,
+				     unsigned int order, bool *consistent)
+{
+	struct list_head *list = cluster_list(si, state, order);
+	struct swap_cluster_info *ci;
+	unsigned long nr = 0;
+
+	list_for_each_entry(ci, list, list) {
+		if (cluster_list(si, ci->state, ci->order) != list)
+			*consistent = false;
+		nr++;
+	}
+	if (state == CLUSTER_FRAG && nr != si->frag_cluster_nr[order])
+		*consistent = false;
+	return nr;
+}
+
+/*
+ * Is each cluster on the list that goes with its state, unless it is being
+ * discarded? Clusters change their state under si->lock, which is held.
+ */
+static bool lists_consistent(struct swap_info_struct *si)
+{
+	unsigned long i, nr;
+	unsigned int order;
+	bool ret = true;
+
+	nr = list_consistent(si, CLUSTER_FREE, 0, &ret) +
+	     list_consistent(si, CLUSTER_FULL, 0, &ret) +
+	     list_consistent(si, CLUSTER_DISCARD, 0, &ret);
+	for (order = 0; order < SWAP_NR_ORDERS; order++)
+		nr += list_consistent(si, CLUSTER_NONFULL, order, &ret) +
+		      list_consistent(si, CLUSTER_FRAG, order, &ret);
+	for (i = 0; i < clusters_nr(si); i++) {
+		if (!list_empty(&si->cluster_info[i].list))
+			continue;
+		if (si->cluster_info[i].state != CLUSTER_DISCARD)
+			ret = false;
+		nr++;
+	}
+	return ret && nr == clusters_nr(si);
+}
+
+/*
+ * Look through all that clusters, tables and lists say, where kernels are
+ * debugged. Called without a lock; nobody adds clusters.
+ */
+static void clusters_check(struct swap_info_struct *si)
+{
+	struct swap_cluster_info *ci;
+	unsigned long i;
+	bool good;
+
+	if (!IS_ENABLED(CONFIG_DEBUG_VM))
+		return;
+
+	for (i = 0; i < clusters_nr(si); i++) {
+		ci = si->cluster_info + i;
+		spin_lock(&ci->lock);
+		good = cluster_consistent(ci);
+		spin_unlock(&ci->lock);
+		WARN_ONCE(!good, "swap cluster %lu: %u slots, state %u, order %u",
+			  i, ci->count, ci->state, ci->order);
+		cond_resched();
+	}
+
+	spin_lock(&si->lock);
+	good = lists_consistent(si);
+	spin_unlock(&si->lock);
+	WARN_ONCE(!good, "lists of swap clusters");
 }
 
 /**
@@ -1010,6 +1520,7 @@ void swap_clusters_quiesce(struct swap_info_struct *si)
 		swap_cluster_unlock(swap_cluster_lock(si, i * SWAPFILE_CLUSTER));
 		cond_resched();
 	}
+	clusters_check(si);
 }
 
 static int current_clusters_init(struct swap_info_struct *si)
@@ -1030,14 +1541,12 @@ static int current_clusters_init(struct swap_info_struct *si)
 
 /**
  * swap_clusters_init() - Set up the clusters of a device.
- * @si: The device, being swapped on; si->max is set.
- * @swap_map: Where unusable slots are marked SWAP_MAP_BAD.
+ * @si: The device, being swapped on; si->max and the list of bad slots are set.
  *
  * Context: May sleep.
  * Return: 0, or -ENOMEM; swap_clusters_exit() is to be called in either case.
  */
-int swap_clusters_init(struct swap_info_struct *si,
-		       const unsigned char *swap_map)
+int swap_clusters_init(struct swap_info_struct *si)
 {
 	unsigned int i;
 
@@ -1065,7 +1574,7 @@ int swap_clusters_init(struct swap_info_struct *si,
 	si->cluster_mem_end = (unsigned long)si->cluster_info;
 
 	/* Nobody else knows the device: no mutex, and it may reclaim memory */
-	return clusters_add(si, swap_map) ? 0 : -ENOMEM;
+	return clusters_add(si) ? 0 : -ENOMEM;
 }
 
 /**
@@ -1076,11 +1585,22 @@ int swap_clusters_init(struct swap_info_struct *si,
  */
 void swap_clusters_exit(struct swap_info_struct *si)
 {
+	struct swap_cluster_info *ci;
+	struct swap_tables tables;
 	unsigned long i;
 
-	for (i = 0; i < clusters_nr(si); i++)
-		swap_table_free(rcu_dereference_protected(si->cluster_info[i].table,
-							  true));
+	if (si->cluster_info)
+		clusters_check(si);
+	for (i = 0; i < clusters_nr(si); i++) {
+		ci = si->cluster_info + i;
+		tables.table = rcu_dereference_protected(ci->table, true);
+		tables.memcg_ids = ci->memcg_ids;
+		swap_tables_free(&tables);
+		kfree(ci->extend);
+	}
+	kfree(si->bad_slots);
+	si->bad_slots = NULL;
+	si->nr_bad_slots = 0;
 	free_percpu(si->percpu_cluster);
 	si->percpu_cluster = NULL;
 

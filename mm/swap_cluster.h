@@ -5,6 +5,7 @@
 #include <linux/local_lock.h>
 #include <linux/rcupdate.h>
 #include <linux/swap.h>
+#include <linux/swapops.h>
 
 #include "swap_table.h"
 
@@ -36,6 +37,8 @@ enum swap_cluster_state {
  */
 struct swap_table {
 	unsigned long entries[SWAPFILE_CLUSTER];
+	/* The zero bits, where entries have no room for them */
+	unsigned long zero[SWP_TB_ZERO_BITS ? 0 : BITS_TO_LONGS(SWAPFILE_CLUSTER)];
 };
 
 /*
@@ -43,10 +46,8 @@ struct swap_table {
  */
 struct swap_cluster_info {
 	/*
-	 * Protects the fields below and the elements of
-	 * swap_info_struct->swap_map that belong to the cluster. A cluster
-	 * changes its state, and its list with it, under this lock and
-	 * si->lock.
+	 * Protects the fields below, and what they point to. A cluster changes
+	 * its state, and its list with it, under this lock and si->lock.
 	 */
 	spinlock_t lock;
 	u16 count;		/* slots in use, unusable ones included */
@@ -54,6 +55,17 @@ struct swap_cluster_info {
 	u8 order;		/* of the allocations made here */
 	struct list_head list;	/* the list that goes with the state */
 	struct swap_table __rcu *table;
+	/*
+	 * The ids of the cgroups that the slots are charged to, as long as
+	 * there is a table and unless cgroups are off.
+	 */
+	unsigned short *memcg_ids;
+	/*
+	 * The counts of references to the slots whose entries say that theirs
+	 * is here, 0 for the others. Freed with the last such slot, or, if it was
+	 * had for a reference that was not taken, with the table.
+	 */
+	unsigned int *extend;
 };
 
 /*
@@ -74,7 +86,7 @@ struct swap_cluster_info {
  */
 struct swap_current_cluster {
 	local_lock_t lock;
-	unsigned int next[SWAP_NR_ORDERS]; /* Likely next allocation offset */
+	unsigned long next[SWAP_NR_ORDERS]; /* Likely next allocation offset */
 };
 
 #define SWAP_RUN	64
@@ -117,6 +129,18 @@ swap_slot_cluster(struct swap_info_struct *si, unsigned long offset)
 	if (offset >= swap_slots_end(si))
 		return NULL;
 	return si->cluster_info + offset / SWAPFILE_CLUSTER;
+}
+
+/*
+ * The cluster of any entry, were it read from a corrupt page table: NULL if the
+ * device or the slot does not exist. The caller keeps the device from being
+ * swapped off.
+ */
+static inline struct swap_cluster_info *swap_entry_cluster(swp_entry_t entry)
+{
+	struct swap_info_struct *si = swp_swap_info(entry);
+
+	return si ? swap_slot_cluster(si, swp_offset(entry)) : NULL;
 }
 
 /**
@@ -164,6 +188,44 @@ static inline void __swap_table_set(struct swap_cluster_info *ci,
 	smp_store_release(&table->entries[offset % SWAPFILE_CLUSTER], swp_tb);
 }
 
+/*
+ * One more reference to a slot that has some, if its count then is still in the
+ * entry: what swap_slots_dup() does nearly always, for fork(). The cluster's
+ * lock is held. Returns whether it was done.
+ */
+static inline bool __swap_slot_dup_one(struct swap_cluster_info *ci,
+				       unsigned long offset)
+{
+	unsigned long swp_tb, count;
+
+	if (unlikely(!rcu_access_pointer(ci->table)))
+		return false;
+	swp_tb = __swap_table_get(ci, offset);
+	count = swp_tb_count(swp_tb);
+	if (unlikely(!count || count >= SWP_TB_COUNT_MAX - 1 ||
+		     !swp_tb_is_counted(swp_tb)))
+		return false;
+	__swap_table_set(ci, offset, swp_tb_set_count(swp_tb, count + 1));
+	return true;
+}
+
+/*
+ * One reference less to a slot that is cached, if the count is in the entry: what
+ * swap_slots_put() does nearly always, for a fault. The cluster's lock is held.
+ * Returns whether it was done.
+ */
+static inline bool __swap_slot_put_one(struct swap_cluster_info *ci,
+				       unsigned long offset)
+{
+	unsigned long swp_tb = __swap_table_get(ci, offset);
+	unsigned long count = swp_tb_count(swp_tb);
+
+	if (unlikely(!count || count == SWP_TB_COUNT_MAX || !swp_tb_is_pfn(swp_tb)))
+		return false;
+	__swap_table_set(ci, offset, swp_tb_set_count(swp_tb, count - 1));
+	return true;
+}
+
 /* Without the lock, for any slot of a cluster that exists */
 static inline unsigned long swap_table_get(struct swap_cluster_info *ci,
 					   unsigned long offset)
@@ -180,14 +242,90 @@ static inline unsigned long swap_table_get(struct swap_cluster_info *ci,
 	return swp_tb;
 }
 
+/**
+ * swap_slot_is_zero() - Does a slot hold nothing but zeroes?
+ * @ci: Its cluster.
+ * @offset: The slot.
+ *
+ * Context: Any. The answer lasts while the caller holds the lock of a folio that
+ * is in the swap cache there, or the slot is not cached and the caller holds the
+ * cluster's lock.
+ * Return: Whether it does; false for a slot that is not in use.
+ */
+static inline bool swap_slot_is_zero(struct swap_cluster_info *ci,
+				     unsigned long offset)
+{
+	struct swap_table *table;
+	bool zero = false;
+
+	offset %= SWAPFILE_CLUSTER;
+	rcu_read_lock();
+	table = rcu_dereference(ci->table);
+	if (table && SWP_TB_ZERO_BITS)
+		zero = swp_tb_is_zero(READ_ONCE(table->entries[offset]));
+	else if (table)
+		zero = test_bit(offset, table->zero);
+	rcu_read_unlock();
+
+	return zero;
+}
+
+/* For all of the slots, of one cluster, the same answer? */
+static inline bool swap_slots_alike_zero(struct swap_cluster_info *ci,
+					 unsigned long offset, unsigned int nr)
+{
+	bool zero = swap_slot_is_zero(ci, offset);
+
+	while (--nr)
+		if (swap_slot_is_zero(ci, ++offset) != zero)
+			return false;
+	return true;
+}
+
+/**
+ * swap_slot_only_cached() - Does only the swap cache hold on to a slot?
+ * @ci: Its cluster.
+ * @offset: The slot.
+ *
+ * Context: The caller keeps the device from being swapped off. Without the
+ * cluster's lock the answer is a hint.
+ * Return: Whether that is so.
+ */
+static inline bool swap_slot_only_cached(struct swap_cluster_info *ci,
+					 unsigned long offset)
+{
+	unsigned long swp_tb = swap_table_get(ci, offset);
+
+	return swp_tb_is_pfn(swp_tb) && !swp_tb_count(swp_tb);
+}
+
+/* The cluster's lock is held, and a slot of the cluster is in use */
+static inline unsigned short __swap_slot_memcg_id(struct swap_cluster_info *ci,
+						  unsigned long offset)
+{
+	return ci->memcg_ids ? ci->memcg_ids[offset % SWAPFILE_CLUSTER] : 0;
+}
+
 /* mm/swap_cluster.c */
 void swap_table_init(void);
-int swap_clusters_init(struct swap_info_struct *si,
-		       const unsigned char *swap_map);
+int swap_clusters_init(struct swap_info_struct *si);
 void swap_clusters_exit(struct swap_info_struct *si);
 void swap_clusters_quiesce(struct swap_info_struct *si);
 unsigned long swap_cluster_alloc(struct swap_info_struct *si,
-				 unsigned char usage, unsigned int order);
+				 struct folio *folio, unsigned int order);
+int swap_slots_dup(struct swap_cluster_info *ci, unsigned long offset,
+		   unsigned int nr);
+int swap_slots_put(struct swap_info_struct *si, struct swap_cluster_info *ci,
+		   unsigned long offset, unsigned int nr);
+unsigned int swap_slot_count(struct swap_cluster_info *ci, unsigned long offset);
+int swap_extend_alloc(struct swap_cluster_info *ci, unsigned long offset,
+		      gfp_t gfp);
+bool swap_slots_unreferenced(struct swap_cluster_info *ci, unsigned long offset,
+			     unsigned int nr);
+void swap_cluster_set_zero(struct swap_cluster_info *ci, unsigned long offset,
+			   unsigned int nr, bool zero);
+void __swap_cluster_set_memcg(struct swap_cluster_info *ci, unsigned long offset,
+			      unsigned int nr, unsigned short id);
 void swap_cluster_free(struct swap_info_struct *si,
 		       struct swap_cluster_info *ci,
 		       unsigned long offset, unsigned int nr);
@@ -207,14 +345,9 @@ void swap_usage_sub(struct swap_info_struct *si, unsigned int nr);
 void swap_slots_forget(struct swap_info_struct *si, unsigned long offset,
 		       unsigned int nr);
 
-/* mm/swapfile.c: what the swap cache asks of reference counts */
-bool swap_slots_unreferenced(struct swap_info_struct *si, unsigned long offset,
-			     unsigned int nr);
-bool swap_slot_referenced(struct swap_info_struct *si, unsigned long offset);
-void swap_slots_cache(struct swap_info_struct *si, unsigned long offset,
-		      unsigned int nr);
-void swap_slots_uncache(struct swap_info_struct *si,
-			struct swap_cluster_info *ci,
-			unsigned long offset, unsigned int nr);
+/* mm/swapfile.c: devices */
+struct swap_info_struct *swap_type_get(int type);
+bool swap_alloc_slots(struct folio *folio);
+bool folio_swapcache_freeable(struct folio *folio);
 
 #endif /* _MM_SWAP_CLUSTER_H */

@@ -100,6 +100,17 @@ static inline unsigned int swp_tb_count(unsigned long swp_tb)
 	return swp_tb >> SWP_TB_COUNT_SHIFT;
 }
 
+/* Where there is a bit for it */
+static inline bool swp_tb_is_zero(unsigned long swp_tb)
+{
+	return swp_tb_is_counted(swp_tb) && (swp_tb & SWP_TB_ZERO);
+}
+
+static inline unsigned long swp_tb_set_zero(unsigned long swp_tb, bool zero)
+{
+	return zero ? swp_tb | SWP_TB_ZERO : swp_tb & ~SWP_TB_ZERO;
+}
+
 static inline unsigned long swp_tb_set_count(unsigned long swp_tb,
 					     unsigned int count)
 {

@@ -1,7 +1,7 @@
 #!/bin/bash
-# patches.sh: every patch in order, in one object directory. What it touches
-# is built with W=1, and who includes a header that it touches is built; a
-# warning that the base does not have fails. The first patch is built whole; so
+# patches.sh: every patch in order, in one object directory. What it touches,
+# and who includes a header that it touches, is built with W=1; a warning about
+# what it touches that the base does not have fails. The first patch is built whole; so
 # is the last, as build/obj-main. checkpatch --strict on each. Sparse looks at
 # what all of them touched, in the end; SPARSE=1: after each patch, too.
 # FROM=N: only those from the N-th on.
@@ -53,16 +53,31 @@ built() { # FILE.c
 enabled() { # MAKEFILE ITEM: no option guards it, or one that is on
 	grep -hE "(^|[[:space:]])${2//./\\.}([[:space:]\\]|\$)" "$1" >"$TMP/lines" || return 1
 	! grep -v CONFIG_ "$TMP/lines" | grep -q . || return 0
-	grep -oE 'CONFIG_[A-Z0-9_]+' "$TMP/lines" | sort -u | sed 's/$/=y/' | grep -qxFf - "$obj/.config"
+	grep -oE 'CONFIG_[A-Z0-9_]+' "$TMP/lines" | sort -u | sed 's/$/=y/; p; s/y$/m/' | grep -qxFf - "$obj/.config"
 }
 
-# all objects that a changed header can break: of those who include it
+# names that a header loses, and functions and macros of it that change
+changed_names() { # HEADER COMMIT COMMIT
+	local c
+	for c in "$2" "$3"; do
+		wgit -C "$src" show "$c:$1" 2>/dev/null | grep -oE '[A-Za-z_][A-Za-z0-9_]+' | sort -u >"$TMP/words-$c"
+	done
+	comm -23 "$TMP/words-$2" "$TMP/words-$3"
+	wgit -C "$src" diff "$2" "$3" -- "$1" | grep -E '^[-+]' >"$TMP/lines"
+	grep -oE '[A-Za-z_][A-Za-z0-9_]+\(' "$TMP/lines" | tr -d '('
+	# it may be what others got their declarations by
+	if grep -q '^-#include' "$TMP/lines"; then echo include; fi
+}
+
+# all objects that a changed header can break: of those who include it, and
+# mention what changes
 header_users() { # COMMIT COMMIT
 	local h c inc
 	wgit -C "$src" diff --name-only --no-renames "$1" "$2" | grep -E '^(include|mm|kernel|fs|block|lib|arch/x86)/.*\.h$' >"$TMP/headers" || return 0
-	(
-		cd "$src" || exit
-		while IFS= read -r h; do
+	while IFS= read -r h; do
+		changed_names "$h" "$1" "$2" >"$TMP/names" || true
+		(
+			cd "$src" || exit
 			case $h in
 			include/*) grep -rlF "#include <${h#include/}>" mm kernel fs block lib drivers/block --include='*.c' || true ;;
 			*)
@@ -74,8 +89,8 @@ header_users() { # COMMIT COMMIT
 					done || true
 				;;
 			esac
-		done <"$TMP/headers"
-	) | sort -u | while IFS= read -r c; do
+		) | (cd "$src" && xargs -r grep -lwFf "$TMP/names" || true)
+	done <"$TMP/headers" | sort -u | while IFS= read -r c; do
 		if built "$c"; then echo "${c%.c}.o"; fi
 	done
 }
@@ -108,7 +123,9 @@ one() { # N
 	[ "$n" = 0 ] || before=${commits[n - 1]}
 	go_to "${commits[n]}"
 	# a new option needs an answer
-	kmake "$src" "$obj" olddefconfig >>"$log" 2>&1 || rc=1
+	if wgit -C "$src" diff --name-only "$before" "${commits[n]}" | grep -q Kconfig; then
+		kmake "$src" "$obj" olddefconfig >>"$log" 2>&1 || rc=1
+	fi
 	mapfile -t objs < <(objects "$before" "${commits[n]}")
 	mapfile -t users < <(header_users "$before" "${commits[n]}" |
 		grep -vxFf <(printf '%s\n' "${objs[@]:-none}"))
@@ -116,13 +133,13 @@ one() { # N
 	if [ $rc = 0 ] && [ "$n" = 0 ]; then
 		make_to "$log" vmlinux || rc=1
 	fi
-	if [ $rc = 0 ] && [ ${#users[@]} -gt 0 ]; then
-		make_to "$log" "${users[@]}" || rc=1
+	if [ $rc = 0 ] && [ $((${#users[@]} + ${#objs[@]})) -gt 0 ]; then
+		make_to "$log" W=1 ${SPARSE:+C=2} "${objs[@]}" "${users[@]}" || rc=1
 	fi
-	if [ $rc = 0 ] && [ ${#objs[@]} -gt 0 ]; then
-		make_to "$log" W=1 ${SPARSE:+C=2} "${objs[@]}" || rc=1
-	fi
-	warnings "$log" | comm -13 "$TMP/known" - >"$TMP/new" || true
+	# what the base has in files that include a header is not looked at
+	wgit -C "$src" diff --name-only "$before" "${commits[n]}" >"$TMP/touched"
+	grep -hFf "$TMP/touched" "$log" >"$TMP/log" || true
+	warnings "$TMP/log" | comm -13 "$TMP/known" - >"$TMP/new" || true
 	if [ $rc != 0 ]; then
 		grep -E -B1 -A4 'error:|\*\*\*' "$log" | head -n 25 >&2
 		result fail "patch/$name: builds" "log: ${log#"$TOP"/}"

@@ -32,6 +32,7 @@ if [ $guests = 1 ]; then
 		{ "$TOP/test/kselftest.sh" || result fail "kselftest" "could not be run"; } &
 	fi
 	"$TOP/test/guest.sh" main || result fail "guest-main" "the tests could not be run"
+	"$TOP/test/hibernate.sh" main || result fail "guest-main/hibernate" "could not be run"
 	wait
 fi
 say "$(((SECONDS - start) / 60)):$(printf %02d $(((SECONDS - start) % 60))) in all; results: ${BUILD#"$TOP"/}/test.tap"

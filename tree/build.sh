@@ -10,8 +10,9 @@ main) fragments=("$c/main.config") ;;
 without) fragments=("$c/main.config" "$c/without.config") ;;
 noswap) fragments=("$c/main.config" "$c/noswap.config") ;;
 kunit-"$ARCH") fragments=("$c/kunit.config") ;;
+cross-"$ARCH") fragments=("$c/main.config") ;;
 debug) fragments=("$c/main.config" "$c/debug.config" "$c/fault.config") ;;
-*) die "no kernel configuration is called '$name' (main, without, noswap, debug, kunit-$ARCH)." ;;
+*) die "no kernel configuration is called '$name' (main, without, noswap, debug, kunit-$ARCH, cross-$ARCH)." ;;
 esac
 
 # a caller that has just built it says so

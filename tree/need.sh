@@ -1,7 +1,7 @@
 #!/bin/bash
 # need.sh GROUP...: make sure that the tools of these groups are there.
 # Root gets what is missing installed; everybody else gets the one command
-# that does it. Groups: tree build vm rootfs check deb kselftest
+# that does it. Groups: tree build vm rootfs check deb kselftest cross
 . "$(dirname "$0")/common.sh"
 
 # what must be there (a command, or a header's path) and Debian's package
@@ -21,6 +21,7 @@ group() {
 		gcc:gcc /usr/include/stdio.h:libc6-dev" ;;
 	kselftest) echo "/usr/include/numa.h:libnuma-dev /usr/include/sys/capability.h:libcap-dev" ;;
 	rootfs) echo "mmdebstrap:mmdebstrap mke2fs:e2fsprogs" ;;
+	cross) echo "${CROSS_COMPILE}gcc:gcc-${CROSS_COMPILE%-} ${CROSS_COMPILE}ld:binutils-${CROSS_COMPILE%-}" ;;
 	check) echo "sparse:sparse perl:perl" ;;
 	deb) echo "dpkg-buildpackage:dpkg-dev rsync:rsync dh:debhelper
 		fakeroot:fakeroot kmod:kmod cpio:cpio" ;;

@@ -10,22 +10,24 @@
  *		several CPUs reading in the same pages, shared by fork(), at once
  *   swapbench swapon <device> <rotational, 0 or 1>
  *		RAM and time of swapon and swapoff
+ *   swapbench meta <backend> <MB>
+ *		what the kernel takes to keep track of that much in swap
  *   swapbench usemem <backend> <arguments...>
  *		runs usemem with these arguments
  *
  * Results are lines that begin with "@": "@ <name> <value>".
  *
- * Time is wall time less the time this CPU was idle (kept in nanoseconds in
- * /proc/timer_list), so waiting for the disk does not count and work done by
- * interrupts and kernel threads does.  With -icount shift=0,sleep=off a
- * nanosecond is an instruction.
+ * Time is wall time less the time in which the CPU had nothing else to do than
+ * to count in a process of lowest priority, so waiting for the disk does not
+ * count and work done by interrupts and kernel threads does.  With -icount
+ * shift=0,sleep=off a nanosecond is an instruction.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/loop.h>
-#include <math.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -35,6 +37,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/swap.h>
@@ -63,7 +66,7 @@ static uint64_t nsec(void)
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
-static void die(const char *fmt, ...)
+static __attribute__((noreturn)) void die(const char *fmt, ...)
 {
 	int err = errno;
 	va_list ap;
@@ -137,71 +140,75 @@ static long field(const char *path, const char *key)
 	return -1;
 }
 
+/* ---- time ---- */
+
 /*
- * The same in ticks of 10 ms, for a kernel that does not list it finer. Ticks
- * are samples: they tell that a CPU was idle, not for how long.
+ * What the CPU did when there was nothing to do: count, in a process that runs
+ * only then. Kernels differ in how finely they tell how long a CPU was idle.
  */
-static int coarse;
+static volatile uint64_t *spins;
+static uint64_t spin_nsec;
 
-static uint64_t coarse_idle_nsec(void)
+static void spin(uint64_t turns)
 {
-	static char buf[65536];
-	unsigned long idle, iowait;
-
-	if (slurp("/proc/stat", buf, sizeof(buf)) < 0 ||
-	    sscanf(buf, "cpu %*u %*u %*u %lu %lu", &idle, &iowait) != 2)
-		die("no idle time in /proc/timer_list or /proc/stat");
-	if (!coarse)
-		printf("# idle time in ticks only: what waits is not measured\n");
-	coarse = 1;
-	return (idle + iowait) * (1000000000ULL / sysconf(_SC_CLK_TCK));
+	while (turns--)
+		++*spins;
 }
 
-/* Nanoseconds that all CPUs have been idle since boot. */
-static uint64_t idle_nsec(void)
+/* How long a turn takes: what ticks and the clock add does not come down to it. */
+static uint64_t measure_spin(void)
 {
-	static char buf[262144];
-	static const char *const keys[] = {
-		".idle_sleeptime", ".iowait_sleeptime",
-	};
-	uint64_t sum = 0;
-	int found = 0;
+	uint64_t begin, took, best = UINT64_MAX;
 
-	if (slurp("/proc/timer_list", buf, sizeof(buf)) < 0)
-		return coarse_idle_nsec();
-	for (unsigned int i = 0; i < 2; i++) {
-		char *p = buf;
-
-		while ((p = strstr(p, keys[i]))) {
-			p = strchr(p, ':');
-			if (!p)
-				break;
-			sum += strtoull(p + 1, NULL, 10);
-			found++;
-		}
+	for (int i = 0; i < 20; i++) {
+		begin = nsec();
+		spin(100000);
+		took = nsec() - begin;
+		if (took < best)
+			best = took;
 	}
-	return found ? sum : coarse_idle_nsec();
+	return best / 100000;
+}
+
+/* On a single CPU. With several, only wall time is of interest. */
+static void start_spinning(void)
+{
+	struct sched_param param = { 0 };
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) != 1)
+		return;
+	spins = mmap(NULL, PG, PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (spins == MAP_FAILED)
+		die("mmap");
+	spin_nsec = measure_spin();
+	switch (fork()) {
+	case -1:
+		die("fork");
+	case 0:
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL) ||
+		    sched_setscheduler(0, SCHED_IDLE, &param))
+			die("sched_setscheduler");
+		spin(UINT64_MAX);
+	}
 }
 
 struct stopwatch {
-	uint64_t idle, wall;
+	uint64_t spins, wall;
 };
 
 static void start(struct stopwatch *w)
 {
-	w->idle = idle_nsec();
+	w->spins = spins ? *spins : 0;
 	w->wall = nsec();
 }
 
-/* Busy nanoseconds since start(); not a number when they cannot be known. */
+/* Busy nanoseconds since start(). */
 static double stop(struct stopwatch *w)
 {
 	uint64_t wall = nsec() - w->wall;
-	uint64_t idle = idle_nsec() - w->idle;
 
-	if (coarse && idle)
-		return NAN;
-	return (double)wall - (double)idle;
+	return spins ? (double)wall - (double)((*spins - w->spins) * spin_nsec) : wall;
 }
 
 /* ---- swap devices ---- */
@@ -916,6 +923,66 @@ static void job_swapon(char **arg)
 	result("not-given-back-kB", before[0] - gone[0]);
 }
 
+/* ---- what is kept for each slot in use ---- */
+
+/*
+ * kB of memory that the kernel has for itself: what is neither free nor holds
+ * anybody's data or page tables.
+ */
+static long kernel_memory(void)
+{
+	static const char *const keys[] = {
+		"MemFree", "AnonPages", "Cached", "SwapCached", "Buffers",
+		"PageTables",
+	};
+	long kb = meminfo("MemTotal");
+
+	/* what CPUs have counted by themselves so far */
+	put("/proc/sys/vm/stat_refresh", "1");
+	for (unsigned int i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		kb -= meminfo(keys[i]);
+	return kb;
+}
+
+static void job_meta(char **arg)
+{
+	static const char *const keys[] = { "Slab", "VmallocUsed" };
+	size_t bytes = strtoul(arg[1], NULL, 0) * MB, pages = bytes / PG, left;
+	long before[2], all;
+	const char *dev;
+	char name[64], *p;
+
+	/* what sits in the per-CPU lists is not counted: keep them short */
+	must_put("/proc/sys/vm/percpu_pagelist_high_fraction", "100000");
+	join_cgroup();
+	p = region(bytes);
+	fill_quickly(p, pages, 0);
+	/* what is allocated once, and kept: requests, per-CPU slabs */
+	dev = setup_backend(arg[0]);
+	pageout(p, pages / 10);
+	settle();
+	if (swapoff(dev))
+		die("swapoff %s", dev);
+	quiesce();
+	all = kernel_memory();
+	for (int i = 0; i < 2; i++)
+		before[i] = meminfo(keys[i]);
+	if (swapon(dev, 0))
+		die("swapon %s", dev);
+	pageout(p, pages);
+	all_out(p, pages, &left);
+	/* not quiesce(): it would drop the shadows */
+	put("/proc/sys/vm/compact_memory", "1");
+	result("meta-bytes", (kernel_memory() - all) * 1024.0 / pages);
+	for (int i = 0; i < 2; i++) {
+		snprintf(name, sizeof(name), "meta-%s-bytes", keys[i]);
+		result(name, (meminfo(keys[i]) - before[i]) * 1024.0 / pages);
+	}
+	munmap(p, bytes);
+	quiesce();
+	result("meta-idle-bytes", (kernel_memory() - all) * 1024.0 / pages);
+}
+
 /* ---- usemem ---- */
 
 static void job_usemem(char **arg)
@@ -959,6 +1026,7 @@ static const struct job {
 	{ "push", 4, job_push },
 	{ "pull", 4, job_pull },
 	{ "swapon", 2, job_swapon },
+	{ "meta", 2, job_meta },
 	{ "usemem", 2, job_usemem },
 };
 
@@ -989,5 +1057,6 @@ static int run_job(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	start_spinning();
 	return run_job(argc - 1, argv + 1);
 }

@@ -8,7 +8,6 @@
 #include <kunit/test.h>
 #include <linux/bitmap.h>
 #include <linux/blkdev.h>
-#include <linux/swap_cgroup.h>
 #include <linux/zswap.h>
 
 /* Enough for the array of clusters to grow several times, and not a multiple */
@@ -45,6 +44,28 @@ static struct swap_table *kdev_table(struct swap_cluster_info *ci)
 	return rcu_dereference_protected(ci->table, true);
 }
 
+/*
+ * Slots that somebody refers to and that are not cached: the allocator marks
+ * them as hibernation's.
+ */
+static unsigned long kdev_alloc(struct swap_info_struct *si, unsigned int order)
+{
+	unsigned long offset = swap_cluster_alloc(si, NULL, order);
+	struct swap_cluster_info *ci;
+	unsigned int i;
+
+	if (!offset)
+		return 0;
+	ci = swap_cluster_lock(si, offset);
+	for (i = 0; i < 1 << order; i++) {
+		WARN_ON(!swp_tb_is_bad(__swap_table_get(ci, offset + i)));
+		__swap_table_set(ci, offset + i,
+				 swp_tb_mk_shadow(NULL, swp_tb_mk_flags(1, false)));
+	}
+	swap_cluster_unlock(ci);
+	return offset;
+}
+
 static void kdev_free(struct swap_info_struct *si, unsigned long offset,
 		      unsigned int nr)
 {
@@ -69,8 +90,6 @@ static void kdev_exit(struct kunit *test)
 	cancel_delayed_work_sync(&si->reclaim_work);
 	swap_clusters_exit(si);
 	zswap_swapoff(KDEV_TYPE);
-	swap_cgroup_swapoff(KDEV_TYPE);
-	vfree(si->swap_map);
 }
 
 static int kdev_init(struct kunit *test)
@@ -82,8 +101,6 @@ static int kdev_init(struct kunit *test)
 
 	si = kunit_kzalloc(test, struct_size(si, avail_lists, nr_node_ids), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, si);
-	si->zeromap = kunit_kzalloc(test, bitmap_size(KDEV_MAX), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, si->zeromap);
 	si->bdev = kunit_kzalloc(test, sizeof(*si->bdev), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, si->bdev);
 	si->bdev->bd_disk = kunit_kzalloc(test, sizeof(*si->bdev->bd_disk), GFP_KERNEL);
@@ -97,46 +114,102 @@ static int kdev_init(struct kunit *test)
 	si->pages = UINT_MAX;
 	spin_lock_init(&si->lock);
 
-	si->swap_map = vzalloc(KDEV_MAX);
-	KUNIT_ASSERT_NOT_NULL(test, si->swap_map);
-	for (i = 0; i < KDEV_MAX; i++)
+	si->bad_slots = kmalloc_array(SWAPFILE_CLUSTER + 1, sizeof(u32), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, si->bad_slots);
+	for (i = 1; i < KDEV_MAX; i++)
 		if (kdev_bad(i))
-			si->swap_map[i] = SWAP_MAP_BAD;
+			si->bad_slots[si->nr_bad_slots++] = i;
 	test->priv = si;
-	KUNIT_ASSERT_EQ(test, 0, swap_clusters_init(si, si->swap_map));
-	KUNIT_ASSERT_EQ(test, 0, zswap_swapon(KDEV_TYPE, KDEV_MAX));
-	KUNIT_ASSERT_EQ(test, 0, swap_cgroup_swapon(KDEV_TYPE, KDEV_MAX));
+	KUNIT_ASSERT_EQ(test, 0, swap_clusters_init(si));
+	zswap_swapon(KDEV_TYPE, KDEV_MAX);
 	return 0;
 }
 
-/* Is what clusters say of themselves true? Nobody else uses the device. */
+/* Nobody else uses the device. */
 static void kdev_check(struct kunit *test, unsigned long used)
 {
 	struct swap_info_struct *si = test->priv;
-	unsigned long i, j, count, listed, sum = 0;
-	struct swap_cluster_info *ci, *other;
-	struct swap_table *table;
+	struct swap_cluster_info *ci;
+	unsigned long i, sum = 0;
 
 	for (i = 0; i < clusters_nr(si); i++) {
 		ci = si->cluster_info + i;
-		table = kdev_table(ci);
-		count = 0;
-		for (j = 0; table && j < SWAPFILE_CLUSTER; j++) {
-			count += !swp_tb_is_null(table->entries[j]);
-			sum += swp_tb_is_counted(table->entries[j]);
-		}
-		KUNIT_EXPECT_EQ(test, count, ci->count);
-		KUNIT_EXPECT_EQ(test, ci->state == CLUSTER_FREE, !count);
-		KUNIT_EXPECT_EQ(test, ci->state == CLUSTER_FULL,
-				count == SWAPFILE_CLUSTER);
-		listed = 0;
-		list_for_each_entry(other, cluster_list(si, ci->state, ci->order),
-				    list)
-			listed += other == ci;
-		KUNIT_EXPECT_EQ(test, 1UL, listed);
+		spin_lock(&ci->lock);
+		KUNIT_EXPECT_TRUE(test, cluster_consistent(ci));
+		spin_unlock(&ci->lock);
 	}
+	for (i = 0; i < swap_slots_end(si); i++)
+		sum += swp_tb_is_counted(swap_table_get(swap_slot_cluster(si, i), i));
+	spin_lock(&si->lock);
+	KUNIT_EXPECT_TRUE(test, lists_consistent(si));
+	spin_unlock(&si->lock);
 	KUNIT_EXPECT_EQ(test, used, sum);
 	KUNIT_EXPECT_EQ(test, used, atomic_long_read(&si->inuse_pages));
+}
+
+/* What is wrong is found: each fault that is made here is one that bugs make. */
+static void swap_cluster_inconsistent(struct kunit *test)
+{
+	struct swap_info_struct *si = test->priv;
+	unsigned int *extend = kunit_kzalloc(test, SWAP_EXTEND_SIZE, GFP_KERNEL);
+	unsigned long offset = kdev_alloc(si, 0), swp_tb, all;
+	struct swap_cluster_info *ci;
+	struct list_head free;
+
+	KUNIT_ASSERT_NOT_NULL(test, extend);
+	ci = swap_cluster_lock(si, offset);
+	swp_tb = __swap_table_get(ci, offset);
+	all = swp_tb_set_count(swp_tb, SWP_TB_COUNT_MAX);
+	KUNIT_EXPECT_TRUE(test, cluster_consistent(ci));
+	/* a slot that is lost, counted twice, or that nobody refers to */
+	ci->count++;
+	KUNIT_EXPECT_FALSE(test, cluster_consistent(ci));
+	ci->count--;
+	__swap_table_set(ci, offset, SWP_TB_NULL);
+	KUNIT_EXPECT_FALSE(test, cluster_consistent(ci));
+	__swap_table_set(ci, offset, swp_tb_set_count(swp_tb, 0));
+	KUNIT_EXPECT_FALSE(test, cluster_consistent(ci));
+	/* counts that are here and there, or neither */
+	__swap_table_set(ci, offset, all);
+	KUNIT_EXPECT_FALSE(test, cluster_consistent(ci));
+	ci->extend = extend;
+	KUNIT_EXPECT_FALSE(test, cluster_consistent(ci));
+	extend[offset % SWAPFILE_CLUSTER] = SWP_TB_COUNT_MAX;
+	KUNIT_EXPECT_TRUE(test, cluster_consistent(ci));
+	__swap_table_set(ci, offset, swp_tb);
+	KUNIT_EXPECT_FALSE(test, cluster_consistent(ci));
+	ci->extend = NULL;
+	/* a state that is not so */
+	ci->state = CLUSTER_FREE;
+	KUNIT_EXPECT_FALSE(test, cluster_consistent(ci));
+	ci->state = CLUSTER_FULL;
+	KUNIT_EXPECT_FALSE(test, cluster_consistent(ci));
+	ci->state = CLUSTER_NONFULL;
+	/* what a slot had before it was freed */
+	if (ci->memcg_ids) {
+		__swap_cluster_set_memcg(ci, offset + 1, 1, USHRT_MAX);
+		KUNIT_EXPECT_FALSE(test, cluster_consistent(ci));
+		__swap_cluster_set_memcg(ci, offset + 1, 1, 0);
+	}
+	KUNIT_EXPECT_TRUE(test, cluster_consistent(ci));
+	swap_cluster_unlock(ci);
+
+	spin_lock(&si->lock);
+	KUNIT_EXPECT_TRUE(test, lists_consistent(si));
+	list_move(&ci->list, &si->full_clusters);
+	KUNIT_EXPECT_FALSE(test, lists_consistent(si));
+	list_del_init(&ci->list);
+	KUNIT_EXPECT_FALSE(test, lists_consistent(si));
+	list_add(&ci->list, &si->nonfull_clusters[0]);
+	list_replace_init(&si->free_clusters, &free);
+	KUNIT_EXPECT_FALSE(test, lists_consistent(si));
+	list_replace(&free, &si->free_clusters);
+	si->frag_cluster_nr[0]++;
+	KUNIT_EXPECT_FALSE(test, lists_consistent(si));
+	si->frag_cluster_nr[0]--;
+	KUNIT_EXPECT_TRUE(test, lists_consistent(si));
+	spin_unlock(&si->lock);
+	kdev_check(test, 1);
 }
 
 /* A cluster has a table from its first slot to its last. */
@@ -147,7 +220,7 @@ static void swap_cluster_life(struct kunit *test)
 	struct swap_cluster_info *ci;
 	struct swap_table *table;
 
-	offset = swap_cluster_alloc(si, 1, 0);
+	offset = kdev_alloc(si, 0);
 	KUNIT_ASSERT_NE(test, 0UL, offset);
 	ci = si->cluster_info + offset / SWAPFILE_CLUSTER;
 	table = kdev_table(ci);
@@ -156,7 +229,7 @@ static void swap_cluster_life(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, CLUSTER_NONFULL, ci->state);
 	KUNIT_EXPECT_TRUE(test, swp_tb_is_shadow(swap_table_get(ci, offset)));
 
-	other = swap_cluster_alloc(si, 1, 0);
+	other = kdev_alloc(si, 0);
 	KUNIT_EXPECT_EQ(test, offset + 1, other);
 	KUNIT_EXPECT_PTR_EQ(test, table, kdev_table(ci));
 	kdev_check(test, 2);
@@ -180,15 +253,16 @@ static void swap_cluster_fill(struct kunit *test)
 {
 	struct swap_info_struct *si = test->priv;
 	unsigned long n, offset, end = swap_slots_end(si);
+	unsigned long *seen;
 	unsigned int grown = 0;
 
+	seen = kunit_kzalloc(test, bitmap_size(KDEV_MAX), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, seen);
 	KUNIT_EXPECT_LT(test, end, KDEV_MAX);
-	for (n = 0; (offset = swap_cluster_alloc(si, 1, 0)); n++) {
+	for (n = 0; (offset = kdev_alloc(si, 0)); n++) {
 		KUNIT_ASSERT_LT(test, offset, swap_slots_end(si));
 		KUNIT_ASSERT_FALSE(test, kdev_bad(offset));
-		/* so marked by the one who got it, which is once */
-		KUNIT_ASSERT_EQ(test, 1, si->swap_map[offset]);
-		si->swap_map[offset] = 2;
+		KUNIT_ASSERT_FALSE(test, __test_and_set_bit(offset, seen));
 		if (swap_slots_end(si) != end) {
 			KUNIT_ASSERT_GT(test, swap_slots_end(si), end);
 			end = swap_slots_end(si);
@@ -215,16 +289,14 @@ static void swap_cluster_orders(struct kunit *test)
 {
 	struct swap_info_struct *si = test->priv;
 	unsigned long offset[SWAP_NR_ORDERS][3], used = 0;
-	unsigned int order, i, j, nr;
+	unsigned int order, i, nr;
 
 	for (i = 0; i < 3; i++) {
 		for (order = 0; order < SWAP_NR_ORDERS; order++) {
 			nr = 1 << order;
-			offset[order][i] = swap_cluster_alloc(si, 1, order);
+			offset[order][i] = kdev_alloc(si, order);
 			KUNIT_ASSERT_NE(test, 0UL, offset[order][i]);
 			KUNIT_EXPECT_TRUE(test, IS_ALIGNED(offset[order][i], nr));
-			for (j = 0; j < nr; j++)
-				KUNIT_EXPECT_EQ(test, 1, si->swap_map[offset[order][i] + j]);
 			used += nr;
 		}
 		kdev_check(test, used);
@@ -245,15 +317,15 @@ static void swap_cluster_scarce(struct kunit *test)
 
 	if (SWAP_NR_ORDERS == 1)
 		kunit_skip(test, "no large orders");
-	while ((offset = swap_cluster_alloc(si, 1, 1))) {
+	while ((offset = kdev_alloc(si, 1))) {
 		last = offset;
 		n += 2;
 	}
 	/* clusters with slots that cannot be used are never free for others */
 	KUNIT_EXPECT_EQ(test, n, (KDEV_MAX / SWAPFILE_CLUSTER - 3) * SWAPFILE_CLUSTER);
 	kdev_free(si, last, 1);
-	KUNIT_EXPECT_EQ(test, 0UL, swap_cluster_alloc(si, 1, 1));
-	for (; swap_cluster_alloc(si, 1, 0); n++)
+	KUNIT_EXPECT_EQ(test, 0UL, kdev_alloc(si, 1));
+	for (; kdev_alloc(si, 0); n++)
 		;
 	KUNIT_EXPECT_EQ(test, kdev_usable() + 1, n);
 	kdev_check(test, kdev_usable());
@@ -297,7 +369,7 @@ static void swap_cluster_prepared(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, table, kdev_table(ci));
 	kdev_check(test, 0);
 
-	offset = swap_cluster_alloc(si, 1, 0);
+	offset = kdev_alloc(si, 0);
 	KUNIT_EXPECT_PTR_EQ(test, ci, si->cluster_info + offset / SWAPFILE_CLUSTER);
 	KUNIT_EXPECT_PTR_EQ(test, table, kdev_table(ci));
 	kdev_free(si, offset, 1);
@@ -308,20 +380,311 @@ static void swap_cluster_prepared(struct kunit *test)
 static void swap_cluster_writeok(struct kunit *test)
 {
 	struct swap_info_struct *si = test->priv;
-	unsigned long offset = swap_cluster_alloc(si, 1, 0);
+	unsigned long offset = kdev_alloc(si, 0);
 	unsigned int order;
 
 	KUNIT_ASSERT_NE(test, 0UL, offset);
 	si->flags &= ~SWP_WRITEOK;
 	swap_clusters_quiesce(si);
 	for (order = 0; order < SWAP_NR_ORDERS; order++)
-		KUNIT_EXPECT_EQ(test, 0UL, swap_cluster_alloc(si, 1, order));
+		KUNIT_EXPECT_EQ(test, 0UL, kdev_alloc(si, order));
 	kdev_free(si, offset, 1);
-	KUNIT_EXPECT_EQ(test, 0UL, swap_cluster_alloc(si, 1, 0));
+	KUNIT_EXPECT_EQ(test, 0UL, kdev_alloc(si, 0));
 	kdev_check(test, 0);
 }
 
+static void kdev_set(struct swap_info_struct *si, unsigned long offset,
+		     unsigned long swp_tb)
+{
+	struct swap_cluster_info *ci = swap_cluster_lock(si, offset);
+
+	__swap_table_set(ci, offset, swp_tb);
+	swap_cluster_unlock(ci);
+}
+
+static unsigned int kdev_count(struct swap_info_struct *si, unsigned long offset)
+{
+	struct swap_cluster_info *ci = swap_cluster_lock(si, offset);
+	unsigned int count = swap_slot_count(ci, offset);
+
+	swap_cluster_unlock(ci);
+	return count;
+}
+
+static int kdev_dup(struct swap_info_struct *si, unsigned long offset,
+		    unsigned int nr)
+{
+	struct swap_cluster_info *ci = swap_cluster_lock(si, offset);
+	int err = swap_slots_dup(ci, offset, nr);
+
+	swap_cluster_unlock(ci);
+	return err;
+}
+
+static int kdev_put(struct swap_info_struct *si, unsigned long offset,
+		    unsigned int nr)
+{
+	struct swap_cluster_info *ci = swap_cluster_lock(si, offset);
+	int ret = swap_slots_put(si, ci, offset, nr);
+
+	swap_cluster_unlock(ci);
+	return ret;
+}
+
+/* Contiguous on a device that is still empty. */
+static unsigned long kdev_alloc_some(struct swap_info_struct *si, unsigned int nr)
+{
+	unsigned long first = kdev_alloc(si, 0);
+
+	while (--nr)
+		kdev_alloc(si, 0);
+	return first;
+}
+
+/* Counts of neighbours go up and down, each across where counts are kept. */
+static void swap_cluster_counts(struct kunit *test)
+{
+	struct swap_info_struct *si = test->priv;
+	const unsigned int most = 3 * SWP_TB_COUNT_MAX;
+	unsigned long offset = kdev_alloc_some(si, 2);
+	struct swap_cluster_info *ci = si->cluster_info + offset / SWAPFILE_CLUSTER;
+	unsigned int i, j;
+
+	for (i = 0; i < 2; i++) {
+		for (j = 1; j < most; j++) {
+			KUNIT_EXPECT_EQ(test, j, kdev_count(si, offset + i));
+			KUNIT_EXPECT_EQ(test, i || j >= SWP_TB_COUNT_MAX, !!ci->extend);
+			KUNIT_ASSERT_EQ(test, 0, kdev_dup(si, offset + i, 1));
+		}
+		KUNIT_EXPECT_EQ(test, most, kdev_count(si, offset + i));
+	}
+	for (i = 0; i < 2; i++) {
+		for (j = most; j > 1; j--) {
+			KUNIT_EXPECT_EQ(test, j, kdev_count(si, offset + i));
+			KUNIT_EXPECT_EQ(test, !i || j >= SWP_TB_COUNT_MAX, !!ci->extend);
+			KUNIT_ASSERT_EQ(test, 0, kdev_put(si, offset + i, 1));
+		}
+		/* to and fro where it changes its place */
+		while (kdev_count(si, offset + i) <= SWP_TB_COUNT_MAX)
+			KUNIT_ASSERT_EQ(test, 0, kdev_dup(si, offset + i, 1));
+		while (kdev_count(si, offset + i) > 1)
+			KUNIT_ASSERT_EQ(test, 0, kdev_put(si, offset + i, 1));
+	}
+	KUNIT_EXPECT_NULL(test, ci->extend);
+	/* the zero bit and the shadow are next to the count, not part of it */
+	kdev_set(si, offset, swp_tb_mk_shadow(xa_mk_value(5), swp_tb_mk_flags(1, true)));
+	for (j = 1; j < most; j++)
+		KUNIT_ASSERT_EQ(test, 0, kdev_dup(si, offset, 1));
+	KUNIT_EXPECT_PTR_EQ(test, xa_mk_value(5), swp_tb_shadow(swap_table_get(ci, offset)));
+	KUNIT_EXPECT_EQ(test, !!SWP_TB_ZERO_BITS, swp_tb_is_zero(swap_table_get(ci, offset)));
+	for (j = 1; j < most; j++)
+		KUNIT_ASSERT_EQ(test, 0, kdev_put(si, offset, 1));
+
+	/* the last references: both slots are free */
+	KUNIT_EXPECT_EQ(test, 0, kdev_put(si, offset, 2));
+	KUNIT_EXPECT_EQ(test, SWP_TB_NULL, swap_table_get(ci, offset));
+	kdev_check(test, 0);
+}
+
+/* The table is there for the reference that wants it, and not for less. */
+static void swap_cluster_extend(struct kunit *test)
+{
+	struct swap_info_struct *si = test->priv;
+	unsigned long offset = kdev_alloc_some(si, 1);
+	struct swap_cluster_info *ci = si->cluster_info + offset / SWAPFILE_CLUSTER;
+	unsigned int *extend;
+
+	KUNIT_EXPECT_EQ(test, 0, swap_extend_alloc(ci, offset, GFP_KERNEL));
+	KUNIT_EXPECT_NULL(test, ci->extend);
+	while (kdev_count(si, offset) < SWP_TB_COUNT_MAX - 1)
+		KUNIT_ASSERT_EQ(test, 0, kdev_dup(si, offset, 1));
+	KUNIT_EXPECT_EQ(test, 0, swap_extend_alloc(ci, offset, GFP_KERNEL));
+	extend = ci->extend;
+	KUNIT_ASSERT_NOT_NULL(test, extend);
+	KUNIT_EXPECT_EQ(test, 0, swap_extend_alloc(ci, offset, GFP_KERNEL));
+	KUNIT_EXPECT_PTR_EQ(test, extend, ci->extend);
+	/* one reference less after all: it goes with the last slot */
+	while (kdev_count(si, offset))
+		KUNIT_ASSERT_EQ(test, 0, kdev_put(si, offset, 1));
+	KUNIT_EXPECT_NULL(test, ci->extend);
+	kdev_check(test, 0);
+}
+
+/* What a slot that is cached, free, bad or hibernation's does and refuses. */
+static void swap_cluster_refused(struct kunit *test)
+{
+	struct swap_info_struct *si = test->priv;
+	unsigned long offset = kdev_alloc_some(si, 4), bad = 0, hibernation;
+	struct swap_cluster_info *ci = si->cluster_info + offset / SWAPFILE_CLUSTER;
+	unsigned long cached = swp_tb_mk_pfn(1, swp_tb_mk_flags(0, false));
+
+	/* cached: from 0 to 1 and back, and no further; never free */
+	kdev_set(si, offset, cached);
+	KUNIT_EXPECT_TRUE(test, swap_slot_only_cached(ci, offset));
+	KUNIT_EXPECT_EQ(test, -EINVAL, kdev_put(si, offset, 1));
+	KUNIT_EXPECT_EQ(test, 0, kdev_dup(si, offset, 1));
+	KUNIT_EXPECT_FALSE(test, swap_slot_only_cached(ci, offset));
+	KUNIT_EXPECT_EQ(test, 1, kdev_put(si, offset, 1));
+	KUNIT_EXPECT_EQ(test, cached, swap_table_get(ci, offset));
+
+	/* not cached: 0 is what a free slot has */
+	KUNIT_EXPECT_EQ(test, 0, kdev_put(si, offset + 1, 1));
+	KUNIT_EXPECT_EQ(test, SWP_TB_NULL, swap_table_get(ci, offset + 1));
+	KUNIT_EXPECT_EQ(test, -EINVAL, kdev_dup(si, offset + 1, 1));
+	KUNIT_EXPECT_EQ(test, -EINVAL, kdev_put(si, offset + 1, 1));
+	kdev_set(si, offset + 2, swp_tb_mk_shadow(NULL, 0));
+	KUNIT_EXPECT_EQ(test, -EINVAL, kdev_dup(si, offset + 2, 1));
+	KUNIT_EXPECT_EQ(test, -EINVAL, kdev_put(si, offset + 2, 1));
+	kdev_set(si, offset + 2, swp_tb_mk_shadow(NULL, swp_tb_mk_flags(1, false)));
+
+	/* all or nothing up; what can be put is put down */
+	KUNIT_EXPECT_EQ(test, -EINVAL, kdev_dup(si, offset, 4));
+	KUNIT_EXPECT_EQ(test, 0U, kdev_count(si, offset));
+	KUNIT_EXPECT_EQ(test, 1U, kdev_count(si, offset + 2));
+	KUNIT_EXPECT_EQ(test, -EINVAL, kdev_put(si, offset, 4));
+	KUNIT_EXPECT_EQ(test, SWP_TB_NULL, swap_table_get(ci, offset + 2));
+	KUNIT_EXPECT_EQ(test, SWP_TB_NULL, swap_table_get(ci, offset + 3));
+	kdev_check(test, 1);
+
+	hibernation = swap_cluster_alloc(si, NULL, 0);
+	KUNIT_EXPECT_EQ(test, -EINVAL, kdev_dup(si, hibernation, 1));
+	KUNIT_EXPECT_EQ(test, -EINVAL, kdev_put(si, hibernation, 1));
+	KUNIT_EXPECT_EQ(test, -EINVAL, kdev_dup(si, bad, 1));
+	KUNIT_EXPECT_EQ(test, -EINVAL, kdev_put(si, bad, 1));
+	kdev_free(si, hibernation, 1);
+	kdev_free(si, offset, 1);
+	/* a cluster without a table */
+	KUNIT_EXPECT_EQ(test, -EINVAL, kdev_dup(si, offset, 1));
+	KUNIT_EXPECT_EQ(test, -EINVAL, kdev_put(si, offset, 1));
+	kdev_check(test, 0);
+}
+
+/* A range in which slots go different ways. */
+static void swap_cluster_range(struct kunit *test)
+{
+	struct swap_info_struct *si = test->priv;
+	unsigned long offset = kdev_alloc_some(si, 6);
+	struct swap_cluster_info *ci = si->cluster_info + offset / SWAPFILE_CLUSTER;
+
+	KUNIT_ASSERT_EQ(test, 0, kdev_dup(si, offset + 2, 1));
+	kdev_set(si, offset + 4, swp_tb_mk_pfn(1, swp_tb_mk_flags(1, false)));
+	KUNIT_EXPECT_EQ(test, 1, kdev_put(si, offset, 6));
+	KUNIT_EXPECT_EQ(test, SWP_TB_NULL, swap_table_get(ci, offset));
+	KUNIT_EXPECT_EQ(test, SWP_TB_NULL, swap_table_get(ci, offset + 1));
+	KUNIT_EXPECT_EQ(test, 1U, kdev_count(si, offset + 2));
+	KUNIT_EXPECT_EQ(test, SWP_TB_NULL, swap_table_get(ci, offset + 3));
+	KUNIT_EXPECT_TRUE(test, swap_slot_only_cached(ci, offset + 4));
+	KUNIT_EXPECT_EQ(test, SWP_TB_NULL, swap_table_get(ci, offset + 5));
+	kdev_check(test, 2);
+	kdev_free(si, offset + 4, 1);
+	KUNIT_EXPECT_EQ(test, 0, kdev_put(si, offset + 2, 1));
+	kdev_check(test, 0);
+}
+
+/* Cgroup ids and zero bits belong to a slot, and are gone when it is free. */
+static void swap_cluster_marks(struct kunit *test)
+{
+	struct swap_info_struct *si = test->priv;
+	unsigned long offset = kdev_alloc_some(si, 3);
+	struct swap_cluster_info *ci = si->cluster_info + offset / SWAPFILE_CLUSTER;
+
+	swap_cluster_set_zero(ci, offset + 1, 2, true);
+	KUNIT_EXPECT_FALSE(test, swap_slot_is_zero(ci, offset));
+	KUNIT_EXPECT_TRUE(test, swap_slot_is_zero(ci, offset + 1));
+	KUNIT_EXPECT_TRUE(test, swap_slots_alike_zero(ci, offset + 1, 2));
+	KUNIT_EXPECT_FALSE(test, swap_slots_alike_zero(ci, offset, 2));
+	KUNIT_EXPECT_EQ(test, 1U, kdev_count(si, offset + 1));
+	swap_cluster_set_zero(ci, offset, 2, false);
+	KUNIT_EXPECT_FALSE(test, swap_slot_is_zero(ci, offset + 1));
+	KUNIT_EXPECT_TRUE(test, swap_slot_is_zero(ci, offset + 2));
+
+	KUNIT_EXPECT_EQ(test, mem_cgroup_disabled(), !ci->memcg_ids);
+	if (ci->memcg_ids) {
+		spin_lock(&ci->lock);
+		/* no cgroup has that one: nothing is uncharged */
+		__swap_cluster_set_memcg(ci, offset + 1, 1, USHRT_MAX);
+		KUNIT_EXPECT_EQ(test, 0, __swap_slot_memcg_id(ci, offset));
+		KUNIT_EXPECT_EQ(test, USHRT_MAX, __swap_slot_memcg_id(ci, offset + 1));
+		KUNIT_EXPECT_EQ(test, 0, __swap_slot_memcg_id(ci, offset + 2));
+		spin_unlock(&ci->lock);
+	}
+
+	KUNIT_EXPECT_EQ(test, 0, kdev_put(si, offset + 1, 2));
+	KUNIT_EXPECT_FALSE(test, swap_slot_is_zero(ci, offset + 2));
+	if (ci->memcg_ids)
+		KUNIT_EXPECT_EQ(test, 0, ci->memcg_ids[(offset + 1) % SWAPFILE_CLUSTER]);
+	KUNIT_EXPECT_EQ(test, 0, kdev_put(si, offset, 1));
+	kdev_check(test, 0);
+}
+
+/* The last slots of 16 TiB, all of those in front of which are taken. */
+static void swap_cluster_huge(struct kunit *test)
+{
+	struct swap_info_struct *si = test->priv;
+	const unsigned long max = (unsigned long)(1ULL << 32);
+	const unsigned long first = max - 100UL * SWAPFILE_CLUSTER;
+	unsigned long end, offset, last = 0, n = 0, i;
+	struct swap_cluster_info *ci;
+	swp_entry_t entry;
+
+	if (!max)
+		kunit_skip(test, "no device is that large");
+	swap_clusters_exit(si);
+	zswap_swapoff(KDEV_TYPE);
+	si->max = max;
+	KUNIT_ASSERT_EQ(test, 0, swap_clusters_init(si));
+	zswap_swapon(KDEV_TYPE, max);
+	end = swap_slots_end(si);
+	KUNIT_ASSERT_LT(test, end, first);
+
+	/* what exists is taken, and what lies between is as if it were */
+	while (!list_empty(&si->free_clusters))
+		KUNIT_ASSERT_NE(test, 0UL, kdev_alloc(si, 0));
+	ci = si->cluster_info + first / SWAPFILE_CLUSTER - 1;
+	si->cluster_mem_end = (unsigned long)PTR_ALIGN_DOWN(ci, PAGE_SIZE);
+	si->slots_end = first;
+
+	while ((offset = kdev_alloc(si, 0))) {
+		if (offset < end)
+			continue;
+		KUNIT_ASSERT_GE(test, offset, first);
+		KUNIT_ASSERT_LT(test, offset, max);
+		last = max(last, offset);
+		n++;
+	}
+	KUNIT_EXPECT_EQ(test, max - 1, last);
+	KUNIT_EXPECT_EQ(test, max - first, n);
+	/* the neighbour of the first: there is memory for it */
+	ci->state = CLUSTER_FULL;
+	KUNIT_EXPECT_EQ(test, max, swap_slots_end(si));
+	entry = swp_entry(KDEV_TYPE, last);
+	KUNIT_EXPECT_EQ(test, last, swp_offset(pte_to_swp_entry(swp_entry_to_pte(entry))));
+	KUNIT_EXPECT_EQ(test, (unsigned int)KDEV_TYPE, swp_type(entry));
+	ci = swap_slot_cluster(si, last);
+	KUNIT_EXPECT_PTR_EQ(test, si->cluster_info + max / SWAPFILE_CLUSTER - 1, ci);
+	KUNIT_EXPECT_NULL(test, swap_slot_cluster(si, max));
+	KUNIT_EXPECT_EQ(test, 0, kdev_dup(si, last, 1));
+	KUNIT_EXPECT_EQ(test, 2U, kdev_count(si, last));
+	KUNIT_EXPECT_EQ(test, 0, kdev_put(si, last, 1));
+
+	/* one that is free is found, and all can be free again */
+	KUNIT_EXPECT_EQ(test, 0, kdev_put(si, last, 1));
+	KUNIT_EXPECT_EQ(test, last, kdev_alloc(si, 0));
+	for (offset = first; offset < max; offset++)
+		KUNIT_ASSERT_EQ(test, 0, kdev_put(si, offset, 1));
+	/* there is nothing between: for what ends it the front is all there is */
+	for (i = first / SWAPFILE_CLUSTER; i < max / SWAPFILE_CLUSTER; i++) {
+		ci = si->cluster_info + i;
+		KUNIT_EXPECT_EQ(test, CLUSTER_FREE, ci->state);
+		KUNIT_EXPECT_NULL(test, kdev_table(ci));
+		list_del_init(&ci->list);
+	}
+	si->slots_end = end;
+	kdev_check(test, end - 1);
+}
+
 static struct kunit_case swap_cluster_cases[] = {
+	KUNIT_CASE_PARAM(swap_cluster_inconsistent, kdev_gen_params),
 	KUNIT_CASE_PARAM(swap_cluster_life, kdev_gen_params),
 	KUNIT_CASE_PARAM(swap_cluster_fill, kdev_gen_params),
 	KUNIT_CASE_PARAM(swap_cluster_orders, kdev_gen_params),
@@ -329,6 +692,12 @@ static struct kunit_case swap_cluster_cases[] = {
 	KUNIT_CASE_PARAM(swap_cluster_lookup, kdev_gen_params),
 	KUNIT_CASE_PARAM(swap_cluster_prepared, kdev_gen_params),
 	KUNIT_CASE_PARAM(swap_cluster_writeok, kdev_gen_params),
+	KUNIT_CASE_PARAM(swap_cluster_counts, kdev_gen_params),
+	KUNIT_CASE_PARAM(swap_cluster_extend, kdev_gen_params),
+	KUNIT_CASE_PARAM(swap_cluster_refused, kdev_gen_params),
+	KUNIT_CASE_PARAM(swap_cluster_range, kdev_gen_params),
+	KUNIT_CASE_PARAM(swap_cluster_marks, kdev_gen_params),
+	KUNIT_CASE_PARAM(swap_cluster_huge, kdev_gen_params),
 	{}
 };
 

@@ -4,8 +4,12 @@
  * out of it again, next to everything else that it can hold.
  */
 #include <kunit/test.h>
+#include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/swap.h>
+#include <linux/swapops.h>
 
+#include "../internal.h"
 #include "../swap_table.h"
 
 #define SHADOW_MAX	(~SWP_TB_FLAGS_MASK >> 1)	/* without the XA mark */
@@ -112,12 +116,47 @@ static void swap_table_set_count(struct kunit *test)
 		}
 }
 
+/* Stepping through swap ptes changes the offset, and nothing else */
+static void swap_pte_move(struct kunit *test)
+{
+	static const long deltas[] = { 0, 1, 2, 511, 512, 1L << 20 };
+	unsigned int type, i, flags;
+	unsigned long offset;
+	pte_t from, to;
+
+	for (type = 0; type < MAX_SWAPFILES; type += MAX_SWAPFILES - 1)
+		for (i = 0; i < ARRAY_SIZE(deltas); i++)
+			for (flags = 0; flags < 8; flags++) {
+				offset = 0x123456;
+				from = swp_entry_to_pte(swp_entry(type, offset));
+				to = swp_entry_to_pte(swp_entry(type, offset + deltas[i]));
+				if (flags & 1) {
+					from = pte_swp_mksoft_dirty(from);
+					to = pte_swp_mksoft_dirty(to);
+				}
+				if (flags & 2) {
+					from = pte_swp_mkexclusive(from);
+					to = pte_swp_mkexclusive(to);
+				}
+				if (flags & 4) {
+					from = pte_swp_mkuffd_wp(from);
+					to = pte_swp_mkuffd_wp(to);
+				}
+				from = pte_move_swp_offset(from, deltas[i]);
+				KUNIT_EXPECT_TRUE(test, pte_same(from, to));
+				to = pte_move_swp_offset(to, -deltas[i]);
+				from = pte_move_swp_offset(from, -deltas[i]);
+				KUNIT_EXPECT_TRUE(test, pte_same(from, to));
+			}
+}
+
 static struct kunit_case swap_table_cases[] = {
 	KUNIT_CASE(swap_table_bits),
 	KUNIT_CASE(swap_table_constants),
 	KUNIT_CASE(swap_table_pfn),
 	KUNIT_CASE(swap_table_shadow),
 	KUNIT_CASE(swap_table_set_count),
+	KUNIT_CASE(swap_pte_move),
 	{}
 };
 

@@ -175,6 +175,43 @@ TEST_F_TIMEOUT(swap_alloc, bad_pages, 180)
 	EXPECT_EQ(-1, swt_verify(p, len, 1));
 }
 
+/* Every other page is bad, but none is read because its neighbours are. */
+TEST_F_TIMEOUT(swap_alloc, bad_pages_ahead, 180)
+{
+	const size_t max = 1200;
+	const size_t len = 400 * self->page;
+	size_t n = 0;
+	struct swt_header h;
+	uint32_t bad[600];
+	long before;
+	char *p;
+
+	if (variant->backend == SWT_FILE)
+		SKIP(return, "a swapfile must have no bad pages");
+	while (2 * n + 2 < max) {
+		bad[n] = 2 * n + 2;
+		n++;
+	}
+	swt_header_init(&h, max);
+	h.nr_bad = n;
+	h.bad = bad;
+	SWT_OK(swt_header_write(self->dev->path, &h));
+	SWT_OK(swt_set(&self->ctx, "/proc/sys/vm/page-cluster", "4"));
+	SWT_OK(swt_on(self->dev, 100, 0));
+	p = swt_map(len);
+	ASSERT_NE(MAP_FAILED, p);
+	swt_fill_hard(p, len, 1);
+	ASSERT_EQ(400, swt_pageout(p, len));
+	ASSERT_EQ(0, swt_drop_cache(&self->ctx, p, len));
+	before = swt_vmstat("swap_ra");
+	EXPECT_EQ(-1, swt_verify_hard(p, len, 1));
+	EXPECT_GE(400, swt_vmstat("swap_ra") - before);
+	munmap(p, len);
+	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
+	/* what was read for nobody would outlive the device */
+	SWT_OK(swt_off(self->dev, 30));
+}
+
 /* Used says exactly what is in use. */
 TEST_F_TIMEOUT(swap_alloc, used_is_exact, 180)
 {

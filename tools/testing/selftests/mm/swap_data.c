@@ -101,6 +101,27 @@ TEST_F_TIMEOUT(swap_data, patterns, 300)
 	}
 }
 
+/*
+ * Pages that keep their slots become zero and something else in turn: which ones
+ * are zero is not written to the device, but must not be remembered too long.
+ */
+TEST_F_TIMEOUT(swap_data, zeroes, 300)
+{
+	size_t i, round, bad = 0;
+	char *p = swt_map(self->len);
+
+	ASSERT_NE(MAP_FAILED, p);
+	for (round = 0; round < 4; round++) {
+		for (i = 0; i < self->pages; i++)
+			p[i * self->page + 5] = (i + round) % 2;
+		PAGEOUT(p, self->len);
+		/* read only, or the slots would be given up */
+		for (i = 0; i < self->pages; i++)
+			bad += p[i * self->page + 5] != (char)((i + round) % 2);
+	}
+	EXPECT_EQ(0, bad);
+}
+
 /* One byte of each page is written after swap-in, in no particular order. */
 TEST_F_TIMEOUT(swap_data, write_one_byte, 300)
 {

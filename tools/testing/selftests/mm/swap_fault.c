@@ -266,6 +266,75 @@ TEST_F_TIMEOUT(swap_enomem, fork, 300)
 	EXPECT_EQ(-1, swt_verify(p, len, 1));
 }
 
+#define SLAB	"/sys/kernel/slab/kmalloc-2k/failslab"
+
+/*
+ * Has the memory until it is killed. With @fail there is none in this task for
+ * what counts many references.
+ */
+static pid_t holder(bool fail)
+{
+	pid_t pid;
+	int err;
+
+	swt_write("/proc/self/make-it-fail", "%d", fail);
+	swt_write(DEBUGFS "/failslab/probability", "%d", fail ? 100 : 0);
+	pid = swt_fork();
+	err = errno;
+	if (pid) {
+		swt_write(DEBUGFS "/failslab/probability", "0");
+		swt_write("/proc/self/make-it-fail", "0");
+		errno = err;
+	}
+	while (!pid)
+		pause();
+	return pid;
+}
+
+/* A slot that is shared so often that its count needs more memory: fork() fails. */
+TEST_F_TIMEOUT(swap_enomem, fork_shared, 120)
+{
+	size_t len = 8 * self->page;
+	char *p = swt_map(len);
+	pid_t pid[16];
+	int i, n = 0;
+
+	/* where an entry has no room for the fifteenth reference */
+	if (sizeof(long) < 8 || self->page != 4096)
+		SKIP(return, "the table of counts has another size here");
+	SWT_OK(swt_on(self->dev, 100, 0));
+	if (access(SLAB, W_OK) || access(DEBUGFS "/failslab/cache-filter", W_OK))
+		SKIP(return, "no failslab by cache");
+	SWT_OK(swt_set(&self->ctx, DEBUGFS "/failslab/cache-filter", "Y"));
+	SWT_OK(swt_set(&self->ctx, SLAB, "1"));
+
+	ASSERT_NE(MAP_FAILED, p);
+	swt_fill_hard(p, len, 1);
+	swt_pageout(p, len);
+	swt_drop_cache(&self->ctx, p, len);
+	ASSERT_LT(0, swt_swapped(p, len));
+	for (i = 0; i < 13; i++) {
+		/* nothing else in fork() has that size */
+		pid[n] = holder(true);
+		ASSERT_LT(0, pid[n++]);
+	}
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(-1, holder(true));
+		EXPECT_EQ(ENOMEM, errno);
+	}
+	for (i = 0; i < 3; i++) {
+		pid[n] = holder(false);
+		ASSERT_LT(0, pid[n++]);
+	}
+	while (n--) {
+		kill(pid[n], SIGKILL);
+		waitpid(pid[n], NULL, 0);
+	}
+	EXPECT_EQ(-1, swt_verify_hard(p, len, 1));
+	munmap(p, len);
+	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
+}
+
 FIXTURE(swap_ioerr)
 {
 	struct swt_ctx ctx;

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
 
@@ -294,6 +295,46 @@ TEST_F_TIMEOUT(swap_memcg, removed, 180)
 	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
 	EXPECT_EQ(0, wait_current(self->parent, 0));
 	close(fd);
+}
+
+/* Slots that are freed in one go are not all of them charged to the same one. */
+TEST_F_TIMEOUT(swap_memcg, neighbours, 180)
+{
+	size_t i, pages = 300, len = pages * self->page;
+	char other[SWT_PATH + 64];
+	cpu_set_t cpu;
+	pid_t pid;
+
+	snprintf(other, sizeof(other), "%s/other", self->parent);
+	mkdir(other, 0755);
+	pid = swt_fork();
+	if (!pid) {
+		char *p = swt_map(len);
+
+		/* each CPU has slots of its own */
+		CPU_ZERO(&cpu);
+		CPU_SET(0, &cpu);
+		sched_setaffinity(0, sizeof(cpu), &cpu);
+		for (i = 0; i < 3; i++) {
+			if (cg_enter(i % 2 ? other : self->child))
+				_exit(1);
+			swt_fill_hard(p + i * len / 3, len / 3, i);
+			if (swt_pageout(p + i * len / 3, len / 3) != pages / 3)
+				_exit(2);
+		}
+		swt_drop_cache(&self->ctx, p, len);
+		if (cg_read(self->child, "memory.swap.current") < (long)(len / 3 * 2) ||
+		    cg_read(other, "memory.swap.current") < (long)len / 3)
+			_exit(3);
+		munmap(p, len);
+		_exit(0);
+	}
+	EXPECT_EQ(0, swt_wait(pid));
+	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
+	EXPECT_EQ(0, wait_current(self->child, 0));
+	EXPECT_EQ(0, wait_current(other, 0));
+	EXPECT_EQ(0, rmdir(other));
+	EXPECT_EQ(0, wait_current(self->parent, 0));
 }
 
 /* Memory that does not fit goes to swap, all of it comes back. */

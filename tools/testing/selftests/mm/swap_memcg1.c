@@ -5,6 +5,9 @@
  * controller can only be where no cgroup of the other version has it.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -15,7 +18,9 @@
 #define CG1		"/tmp/swap_memcg1"
 #define GROUP		CG1 "/swap_test"
 #define THP		"/sys/kernel/mm/transparent_hugepage/hugepages-64kB/"
+#define THP_BIG	"/sys/kernel/mm/transparent_hugepage/hugepages-1024kB/"
 #define LEN		(4UL << 20)
+#define BIG		(LEN / 4)
 
 FIXTURE(swap_memcg1)
 {
@@ -175,6 +180,7 @@ TEST_F_TIMEOUT(swap_memcg1, dropped, 300)
 		for (round = 1; round <= rounds; round++) {
 			char *p = swt_map(LEN);
 
+			madvise(p, LEN, MADV_HUGEPAGE);
 			swt_fill_hard(p, LEN, round);
 			madvise(p, LEN, MADV_PAGEOUT);
 			swt_wait_writeback();
@@ -201,6 +207,117 @@ TEST_F_TIMEOUT(swap_memcg1, dropped, 300)
 			munmap(p, LEN);
 		}
 		_exit(charged("memsw.") > slack() + 64 ? 2 : 0);
+	}
+	EXPECT_EQ(0, swt_wait(pid));
+	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
+	EXPECT_TRUE(uncharged());
+	EXPECT_EQ(0, rmdir(GROUP));
+}
+
+struct taker {
+	char *page;
+	bool ready, done;
+};
+
+static void run_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+static long usage(int fd)
+{
+	char buf[32] = "";
+
+	return pread(fd, buf, sizeof(buf) - 1, 0) < 0 ? -1 : atol(buf);
+}
+
+/* Give up a page when the large folio that is to have it has been charged. */
+static void *take(void *arg)
+{
+	int fd = open(GROUP "/memory.usage_in_bytes", O_RDONLY);
+	struct taker *t = arg;
+	long before = usage(fd);
+
+	run_on(1);
+	__atomic_store_n(&t->ready, true, __ATOMIC_SEQ_CST);
+	while (!__atomic_load_n(&t->done, __ATOMIC_SEQ_CST) &&
+	       usage(fd) < before + (long)BIG / 2)
+		;
+	madvise(t->page, swt_page(), MADV_DONTNEED);
+	close(fd);
+	return NULL;
+}
+
+/* Returns whether a folio was read whole, but not mapped. */
+static bool read_one(char *p)
+{
+	struct taker t = { .page = p + BIG - swt_page() };
+	long before = swt_read_long(THP_BIG "stats/swpin");
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, take, &t))
+		_exit(21);
+	while (!__atomic_load_n(&t.ready, __ATOMIC_SEQ_CST))
+		sched_yield();
+	if (*(size_t *)p == SIZE_MAX)
+		_exit(22);
+	__atomic_store_n(&t.done, true, __ATOMIC_SEQ_CST);
+	pthread_join(thread, NULL);
+	/* has this CPU let go of the folio, which is uncharged then */
+	madvise(t.page, swt_page(), MADV_DONTNEED);
+	return swt_resident(p, BIG) == 1 &&
+	       swt_read_long(THP_BIG "stats/swpin") > before;
+}
+
+/*
+ * A large folio that cannot be mapped whole in the end leaves the swap cache: its
+ * slots were charged before it was read, and have to be again.
+ */
+TEST_F_TIMEOUT(swap_memcg1, charged_again, 180)
+{
+	long pages = BIG / swt_page(), charges = 0;
+	int n, nr = 12, dropped = 0, round;
+	size_t i;
+	pid_t pid;
+	char *p;
+
+	if (variant->backend != SWT_ZRAM || access(THP_BIG "stats/swpin", R_OK) ||
+	    sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "no large folios are swapped in, or no races");
+	SWT_OK(swt_set(&self->ctx, THP_BIG "enabled", "always"));
+	pid = swt_fork();
+	if (!pid) {
+		into_group();
+		run_on(0);
+		p = mmap(NULL, (nr + 1) * BIG, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (p == MAP_FAILED)
+			_exit(1);
+		p = (char *)(((uintptr_t)p + BIG - 1) & ~(BIG - 1));
+		/*
+		 * CPUs have charged a bit in advance: one folio is not enough.
+		 * It may take some attempts to be there at the right time.
+		 */
+		for (round = 0; round < 10 && dropped < 2; round++) {
+			/* it takes a while to uncompress that */
+			for (i = 0; i < nr * BIG / sizeof(i); i++)
+				((size_t *)p)[i] = i / 3;
+			if ((long)swt_pageout(p, nr * BIG) != nr * pages)
+				_exit(2);
+			swt_wait_writeback();
+			charges = charged("memsw.");
+			for (n = 0, dropped = 0; n < nr; n++)
+				dropped += read_one(p + n * BIG);
+		}
+		if (dropped < 2)
+			_exit(3);
+		if (labs(charged("memsw.") - charges) > dropped * pages / 2)
+			_exit(4);
+		_exit(0);
 	}
 	EXPECT_EQ(0, swt_wait(pid));
 	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));

@@ -754,6 +754,80 @@ TEST_F_TIMEOUT(swap_race_large, ksm, 600)
 	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
 }
 
+/*
+ * Slots to which nobody refers any more while their folio is in the swap cache,
+ * for other slots, are free when the folio leaves it.
+ */
+TEST_F_TIMEOUT(swap_race_large, holes, 180)
+{
+	size_t pages = CHUNKS * self->nr, i, gone = 0;
+	long before = large_in();
+	pid_t pid;
+	char *mem;
+
+	mem = large_out(&self->ctx, FORKED, 1);
+	ASSERT_NE(NULL, mem);
+	pid = swt_fork();
+	if (!pid) {
+		visit(mem, 0, 1, false, pages);
+		_exit(0);
+	}
+	EXPECT_EQ(0, swt_wait(pid));
+	if (variant->backend == SWT_ZRAM && before >= 0)
+		EXPECT_LT(before, large_in());
+	for (i = 0; i < pages; i += 3, gone++)
+		madvise(mem + i * self->page, self->page, MADV_DONTNEED);
+	swt_drop_cache(&self->ctx, mem, pages * self->page);
+	SWT_OK(swt_wait_used(&self->ctx, self->dev, pages - gone));
+	for (i = 0; i < pages; i++)
+		ASSERT_TRUE(i % 3 ? right(mem, i, 1, FORKED) : !mem[i * self->page]);
+	munmap(mem, pages * self->page);
+	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
+}
+
+/*
+ * swapoff finds folios in the swap cache that another process has read whole. It
+ * maps each page where it belongs, and drops the reference to that page's slot.
+ */
+TEST_F_TIMEOUT(swap_race_large, swapoff, 180)
+{
+	size_t pages = CHUNKS * self->nr, i;
+	long before = large_in();
+	int round, fd[2];
+	char *mem, c;
+	pid_t pid;
+
+	for (round = 1; round <= 4; round++) {
+		mem = large_out(&self->ctx, FORKED, round);
+		ASSERT_NE(NULL, mem);
+		ASSERT_EQ(0, pipe(fd));
+		pid = swt_fork();
+		if (!pid) {
+			visit(mem, 0, round, false, pages);
+			if (write(fd[1], "x", 1) != 1)
+				_exit(2);
+			pause();
+		}
+		close(fd[1]);
+		ASSERT_EQ(1, read(fd[0], &c, 1));
+		close(fd[0]);
+		/* a slot in the middle that has no reference to drop */
+		madvise(mem + 3 * self->page, self->page, MADV_DONTNEED);
+		SWT_OK(swt_off(self->dev, 60));
+		EXPECT_EQ(0, swt_swapped(mem, pages * self->page));
+		for (i = 0; i < pages; i++)
+			ASSERT_TRUE(i == 3 ? !mem[i * self->page] :
+				    right(mem, i, round, FORKED));
+		kill(pid, SIGKILL);
+		EXPECT_EQ(128 + SIGKILL, swt_wait(pid));
+		munmap(mem, pages * self->page);
+		SWT_OK(swt_on(self->dev, 100, 0));
+	}
+	TH_LOG("%ld folios of 64 kB read in one piece", large_in() - before);
+	if (variant->backend == SWT_ZRAM && before >= 0)
+		EXPECT_LT(before, large_in());
+}
+
 /* Folios are split and moved while they are swapped in and out. */
 TEST_F_TIMEOUT(swap_race_large, split_and_move, 300)
 {
