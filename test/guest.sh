@@ -36,7 +36,8 @@ done
 append=()
 # KASAN slows ACPI down so much that it takes 20 seconds to find out a disk's
 # interrupt, and gives up on a busy host. The chipset's own registers tell, too.
-[ "$config" != debug ] || append=(--append "no5lvl pci=noacpi")
+# And it knows who allocated an object: SLUB need not remember that once more.
+[ "$config" != debug ] || append=(--append "no5lvl pci=noacpi slab_debug=FZP")
 # asked once, before several guests do
 "$TOP/vm/accel.sh" "$kernel" >/dev/null
 

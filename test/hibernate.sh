@@ -26,7 +26,7 @@ truncate -s 1G "$TMP/disk"
 append=(--append "no_console_suspend loglevel=7")
 # no5lvl: see guest.sh, which also runs the kernel's unit tests. With KASAN, ACPI
 # takes 20 seconds to find out a disk's interrupt, and on a busy host gives up.
-[ "$config" != debug ] || append+=(--append "no5lvl kunit.enable=0 pci=noacpi")
+[ "$config" != debug ] || append+=(--append "no5lvl kunit.enable=0 pci=noacpi slab_debug=FZP")
 
 boot() { # N COMMAND [OPTION]...: its status; what it said is in $TMP/N.err
 	local n=$1 command=$2 rc=0

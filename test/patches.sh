@@ -114,7 +114,7 @@ mapfile -t objs < <(objects base "$head")
 warnings "$TMP/base.log" >"$TMP/known" || true
 
 one() { # N
-	local n=$1 patch=${files[$1]} before=base log rc=0
+	local n=$1 patch=${files[$1]} before=base log rc=0 start=$SECONDS
 	local name
 	name=$(basename "$patch" .patch)
 	log=$BUILD/test/patches/$name.log
@@ -163,7 +163,7 @@ one() { # N
 		cat "$TMP/style" >>"$log"
 		result fail "patch/$name: checkpatch" "$(wc -l <"$TMP/style") remarks; log: ${log#"$TOP"/}"
 	fi
-	say "patch $((n + 1)) of ${#files[@]}: $name"
+	say "patch $((n + 1)) of ${#files[@]}: $name ($((SECONDS - start)) s)"
 }
 for n in "${!files[@]}"; do
 	[ $((n + 1)) -lt "${FROM:-1}" ] || one "$n"
