@@ -25,19 +25,16 @@ if [ ${#progs[@]} = 0 ]; then
 	exit 0
 fi
 # the longest first: the last one to end has a CPU for itself
-for p in swap_alloc swap_race; do
-	case " ${progs[*]} " in
-	*" $p "*) mapfile -t progs < <(printf '%s\n' "$p"; printf '%s\n' "${progs[@]}" | grep -vx "$p") ;;
-	esac
-done
+case " ${progs[*]} " in
+*" swap_alloc "*) mapfile -t progs < <(echo swap_alloc; printf '%s\n' "${progs[@]}" | grep -vx swap_alloc) ;;
+esac
 # 6.12 clears the CPU's feature bits for a moment when it identifies the boot
 # CPU. KASAN asks them how many levels page tables have: an interrupt then is
 # reported as a wild access. With four levels there is nothing to get wrong.
 append=()
-# KASAN slows ACPI down so much that it takes 20 seconds to find out a disk's
-# interrupt, and gives up on a busy host. The chipset's own registers tell, too.
-# And it knows who allocated an object: SLUB need not remember that once more.
-[ "$config" != debug ] || append=(--append "no5lvl pci=noacpi slab_debug=FZP")
+# Without ACPI there is no other clock that could vouch for the TSC. And KASAN
+# knows who allocated an object: SLUB need not remember that once more.
+[ "$config" != debug ] || append=(--append "no5lvl tsc=reliable slab_debug=FZP")
 # asked once, before several guests do
 "$TOP/vm/accel.sh" "$kernel" >/dev/null
 
@@ -116,9 +113,14 @@ sum_up() { # PROGRAM STATUS SECONDS
 	fi
 }
 
+# what races waits for the others without sleeping: they need a CPU each
+case " ${progs[*]} " in
+*" swap_race "*) one swap_race ;;
+esac
 slots=$(($(nproc) > 1 ? 2 : 1))
 [ "$(nproc)" -lt 8 ] || slots=$(($(nproc) / 3))
 for p in "${progs[@]}"; do
+	[ "$p" != swap_race ] || continue
 	while [ "$(jobs -rp | wc -l)" -ge $slots ]; do wait -n || true; done
 	one "$p" &
 done

@@ -24,9 +24,8 @@ ${CC:-${CROSS_COMPILE:-}gcc} -O2 -Wall -static -o "$TMP/hibernate" "$TOP/test/gu
 # it outlives the machine
 truncate -s 1G "$TMP/disk"
 append=(--append "no_console_suspend loglevel=7")
-# no5lvl: see guest.sh, which also runs the kernel's unit tests. With KASAN, ACPI
-# takes 20 seconds to find out a disk's interrupt, and on a busy host gives up.
-[ "$config" != debug ] || append+=(--append "no5lvl kunit.enable=0 pci=noacpi slab_debug=FZP")
+# see guest.sh, which also runs the kernel's unit tests
+[ "$config" != debug ] || append+=(--append "kunit.enable=0 no5lvl tsc=reliable slab_debug=FZP")
 
 boot() { # N COMMAND [OPTION]...: its status; what it said is in $TMP/N.err
 	local n=$1 command=$2 rc=0

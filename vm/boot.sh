@@ -65,9 +65,11 @@ if [ "$icount" = 1 ]; then
 else
 	accel=$("$TOP/vm/accel.sh" "$kernel")
 	case $accel in
-	tcg) args+=(-accel "tcg,thread=multi" -smp "$smp") accel="tcg, $smp CPUs in parallel threads" ;;
-	*) args+=(-accel "$accel" -smp "$smp") ;;
+	tcg) args+=(-accel "tcg,thread=multi" -cpu "$TCG_CPU") accel="tcg, $smp CPUs in parallel threads" ;;
+	*) args+=(-accel "$accel") ;;
 	esac
+	# a kernel without ACPI finds the first CPU of each socket
+	args+=(-smp "$smp,sockets=$smp")
 fi
 
 # An emulated CPU that the host does not let run for a while is no lockup.

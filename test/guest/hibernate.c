@@ -304,7 +304,7 @@ static void suspend(const char *disk)
 {
 	image_to(disk);
 	say("suspending\n");
-	if (write_file("/sys/power/disk", "shutdown") ||
+	if (write_file("/sys/power/disk", "reboot") ||
 	    write_file("/sys/power/state", "disk"))
 		die("suspend");
 	say("resumed\n");
@@ -394,7 +394,7 @@ int main(int argc, char **argv)
 	image_to(small);
 	if (swapon(small, 0))
 		die("swapon");
-	status = write_file("/sys/power/disk", "shutdown") ?:
+	status = write_file("/sys/power/disk", "reboot") ?:
 		 write_file("/sys/power/state", "disk");
 	say("# %s\n", status ? strerror(errno) : "it has been suspended");
 	test(status == -1 && errno == ENOSPC, "an image that does not fit is given up");

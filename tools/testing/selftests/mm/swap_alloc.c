@@ -238,7 +238,8 @@ TEST_F_TIMEOUT(swap_alloc, used_is_exact, 180)
 /* More pages than slots, again and again. */
 TEST_F_TIMEOUT(swap_alloc, full, 300)
 {
-	size_t max = 2500, extra = 700, len = (max + extra) * self->page;
+	size_t max = swt_scaled(2500, 1100), extra = max / 4;
+	size_t some = max / 5 * 2, len = (max + extra) * self->page;
 	char *p = swt_map(len);
 	int round;
 
@@ -253,11 +254,11 @@ TEST_F_TIMEOUT(swap_alloc, full, 300)
 		EXPECT_EQ(max - 1, check_slots(p, max + extra, max, NULL));
 		/* some of it goes: there is exactly so much room again */
 		swt_wait_writeback();
-		madvise(p, 1000 * self->page, MADV_DONTNEED);
-		EXPECT_TRUE(swt_is_zero(p, 1000 * self->page));
-		swt_fill(p, 1000 * self->page, round + 100);
+		madvise(p, some * self->page, MADV_DONTNEED);
+		EXPECT_TRUE(swt_is_zero(p, some * self->page));
+		swt_fill(p, some * self->page, round + 100);
 		EXPECT_EQ(max - 1, swt_pageout(p, len));
-		EXPECT_EQ(-1, swt_verify(p, 1000 * self->page, round + 100));
+		EXPECT_EQ(-1, swt_verify(p, some * self->page, round + 100));
 		/* memory that was swapped in, and then written: slots free again */
 		swt_fill(p, len, round + 200);
 		EXPECT_EQ(-1, swt_verify(p, len, round + 200));
@@ -271,7 +272,7 @@ TEST_F_TIMEOUT(swap_alloc, full, 300)
  */
 TEST_F_TIMEOUT(swap_alloc, holes, 300)
 {
-	size_t i, max = 2600, len = (max - 1) * self->page;
+	size_t i, max = swt_scaled(2600, 1100), len = (max - 1) * self->page;
 	char *p = swt_map(len), *q = swt_map(len), *map = calloc(1, max);
 	int step;
 
@@ -316,7 +317,8 @@ TEST_F_TIMEOUT(swap_alloc, holes, 300)
  */
 TEST_F_TIMEOUT(swap_alloc, reclaim_cached, 300)
 {
-	size_t max = 4097, a_len = 1900 * self->page, b_len = 3900 * self->page;
+	size_t max = swt_scaled(4096, 2048) + 1, na = max / 9 * 4, nb = max / 20 * 19;
+	size_t a_len = na * self->page, b_len = nb * self->page;
 	char *a = swt_map(a_len), *b = swt_map(b_len);
 	size_t n, tries;
 
@@ -325,20 +327,20 @@ TEST_F_TIMEOUT(swap_alloc, reclaim_cached, 300)
 	SWT_OK(swt_dev_mkswap(self->dev, max));
 	SWT_OK(swt_on(self->dev, 100, 0));
 	swt_fill(a, a_len, 1);
-	ASSERT_EQ(1900, swt_pageout(a, a_len));
+	ASSERT_EQ(na, swt_pageout(a, a_len));
 	swt_drop_cache(&self->ctx, a, a_len);
 	EXPECT_EQ(-1, swt_verify(a, a_len, 1));
 	EXPECT_EQ(0, swt_swapped(a, a_len));
 
 	swt_fill(b, b_len, 2);
-	for (n = 0, tries = 0; tries < 20 && n != 3900; tries++)
+	for (n = 0, tries = 0; tries < 20 && n != nb; tries++)
 		n = swt_pageout(b, b_len);
 	/* before all devices had clusters, these might not look for such slots */
 	if (swt_has_slots_cache() &&
 	    (variant->backend == SWT_DISK_ROT || variant->backend == SWT_FILE)) {
-		EXPECT_LE(max - 1 - 1900, n);
+		EXPECT_LE(max - 1 - na, n);
 	} else {
-		EXPECT_EQ(3900, n);
+		EXPECT_EQ(nb, n);
 	}
 	EXPECT_EQ(-1, swt_verify(a, a_len, 1));
 	EXPECT_EQ(-1, swt_verify(b, b_len, 2));
@@ -401,7 +403,7 @@ TEST_F_TIMEOUT(swap_alloc, extents, 180)
 /* Several processes that fill the device at the same time. */
 TEST_F_TIMEOUT(swap_alloc, fill_concurrently, 300)
 {
-	size_t max = 4200, pages = 1400, len = pages * self->page;
+	size_t max = swt_scaled(4200, 2100), pages = max / 3, len = pages * self->page;
 	pid_t pid[4];
 	int i, round;
 

@@ -188,7 +188,8 @@ TEST_F_TIMEOUT(swap_memcg, current, 180)
 /* memory.swap.max of the cgroup itself, and of the one above it */
 TEST_F_TIMEOUT(swap_memcg, max, 180)
 {
-	size_t pages = 1000, max = 300, len = pages * self->page;
+	size_t pages = swt_scaled(1000, 500), max = 3 * pages / 10;
+	size_t len = pages * self->page;
 	const char *dir;
 	pid_t pid;
 	int round;
@@ -351,7 +352,7 @@ TEST_F_TIMEOUT(swap_memcg, pressure, 180)
 
 		if (cg_enter(self->child))
 			_exit(1);
-		for (i = 0; i < 3; i++) {
+		for (i = 0; i < (int)swt_scaled(3, 2); i++) {
 			swt_fill(p, len, i);
 			if (swt_verify(p, len, i) != -1)
 				_exit(2);

@@ -77,14 +77,16 @@ static bool right(const char *mem, size_t i, uint64_t seed, enum memory kind)
 	return true;
 }
 
-static unsigned long pfn_of(int pagemap, const char *addr)
+/* Where @n pages are; 0 for those that are not in memory. */
+static void pfns_of(int pagemap, const char *addr, unsigned long *pfn, size_t n)
 {
-	uint64_t val = 0;
+	uint64_t val[BATCH] = { 0 };
+	size_t i;
 
-	if (pread(pagemap, &val, 8, (uintptr_t)addr / swt_page() * 8) != 8 ||
-	    !(val >> 63))
-		return 0;
-	return val & ((1ULL << 55) - 1);
+	if (pread(pagemap, val, n * 8, (uintptr_t)addr / swt_page() * 8) < 0)
+		perror("pagemap");
+	for (i = 0; i < n; i++)
+		pfn[i] = val[i] >> 63 ? val[i] & ((1ULL << 55) - 1) : 0;
 }
 
 /* Wait for the others, so that all touch the page at the same time. */
@@ -113,9 +115,9 @@ static void *run(void *arg)
 		if (!right(r->mem, i, r->seed, r->kind) ||
 		    (written(i) && __atomic_load_n(mine, __ATOMIC_RELAXED) != i + 1))
 			r->track->bad[r->id]++;
-		if (r->track->check_pfn)
-			r->track->pfn[r->id][i] = pfn_of(pagemap, r->mem + i * page);
 	}
+	if (r->track->check_pfn)
+		pfns_of(pagemap, r->mem, r->track->pfn[r->id], BATCH);
 	close(pagemap);
 	return NULL;
 }
@@ -548,7 +550,7 @@ static size_t wrong_mapcounts(pid_t *pid, const char *mem, size_t pages)
 	}
 	for (i = 0; i < pages; i++) {
 		for (k = 0; k < 2; k++)
-			pfn[k] = pfn_of(fd[k], mem + i * page);
+			pfns_of(fd[k], mem + i * page, &pfn[k], 1);
 		if (!pfn[1])
 			n++;
 		else if (pfn[0] && pfn[0] != pfn[1])
