@@ -56,17 +56,23 @@ enabled() { # MAKEFILE ITEM: no option guards it, or one that is on
 	grep -oE 'CONFIG_[A-Z0-9_]+' "$TMP/lines" | sort -u | sed 's/$/=y/; p; s/y$/m/' | grep -qxFf - "$obj/.config"
 }
 
+# a header as the compiler sees it, but for its macros; nothing if there is none
+code_of() { # COMMIT HEADER
+	wgit -C "$src" show "$1:$2" 2>/dev/null | gcc -fpreprocessed -dD -E -P -x c - 2>/dev/null || true
+}
+
 # names that a header loses, and functions and macros of it that change
 changed_names() { # HEADER COMMIT COMMIT
 	local c
 	for c in "$2" "$3"; do
-		wgit -C "$src" show "$c:$1" 2>/dev/null | grep -oE '[A-Za-z_][A-Za-z0-9_]+' | sort -u >"$TMP/words-$c"
+		code_of "$c" "$1" >"$TMP/code-$c"
+		grep -oE '[A-Za-z_][A-Za-z0-9_]+' "$TMP/code-$c" | sort -u >"$TMP/words-$c" || true
 	done
 	comm -23 "$TMP/words-$2" "$TMP/words-$3"
-	wgit -C "$src" diff "$2" "$3" -- "$1" | grep -E '^[-+]' >"$TMP/lines"
+	diff "$TMP/code-$2" "$TMP/code-$3" | grep '^[<>]' >"$TMP/lines" || true
 	grep -oE '[A-Za-z_][A-Za-z0-9_]+\(' "$TMP/lines" | tr -d '('
 	# it may be what others got their declarations by
-	if grep -q '^-#include' "$TMP/lines"; then echo include; fi
+	if grep -q '^< #include' "$TMP/lines"; then echo include; fi
 }
 
 # all objects that a changed header can break: of those who include it, and

@@ -583,7 +583,7 @@ FIXTURE(swap_enomem_large)
 {
 	struct swt_ctx ctx;
 	struct swt_dev *dev[2];
-	size_t page, max;
+	size_t page, max[2];
 };
 
 FIXTURE_VARIANT(swap_enomem_large)
@@ -607,13 +607,14 @@ FIXTURE_SETUP(swap_enomem_large)
 	int i, ret;
 
 	self->page = swt_page();
-	self->max = swt_scaled(131072, 32768) - 1;
+	self->max[0] = swt_scaled(131072, 32768) - 1;
+	self->max[1] = self->max[0] / 4;
 	ret = swt_begin(&self->ctx) ?: arm(&self->ctx);
 	if (!ret && access(highmem, W_OK))
 		ret = swt_skip("no fail_page_alloc");
 	ret = ret ?: swt_set(&self->ctx, highmem, "N");
 	for (i = 0; i < 2 && !ret; i++)
-		ret = swt_dev_new(&self->ctx, &self->dev[i], SWT_LOOP, self->max) ?:
+		ret = swt_dev_new(&self->ctx, &self->dev[i], SWT_LOOP, self->max[i]) ?:
 		      swt_rotational(self->dev[i], variant->rotational);
 	ret = swt_setup_done(&self->ctx, ret);
 	if (ret == SWT_SKIP)
@@ -634,7 +635,8 @@ FIXTURE_TEARDOWN_PARENT(swap_enomem_large)
  */
 TEST_F_TIMEOUT(swap_enomem_large, fill, 600)
 {
-	size_t i, n, step = 1024, some, failed = 0, pages = 2 * (self->max - 1);
+	size_t i, n, step = 1024, some, failed = 0;
+	size_t pages = self->max[0] + self->max[1] - 2;
 	int fd = open("/proc/self/make-it-fail", O_WRONLY);
 	char *p, *c;
 
@@ -664,8 +666,8 @@ TEST_F_TIMEOUT(swap_enomem_large, fill, 600)
 	TH_LOG("not everything went %zu times", failed);
 	EXPECT_LT(0, failed);
 	swt_write(DEBUGFS "/fail_page_alloc/probability", "0");
-	EXPECT_EQ(self->max - 1, swt_used(self->dev[0]));
-	EXPECT_EQ(self->max - 1, swt_used(self->dev[1]));
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(self->max[i] - 1, swt_used(self->dev[i]));
 	for (i = 0; i < pages; i += 1024) {
 		EXPECT_EQ(i, *(size_t *)(p + i * self->page));
 		EXPECT_EQ(0, p[(i + 1) * self->page]);
