@@ -40,11 +40,9 @@ append=()
 
 one() { # PROGRAM
 	local p=$1 rc=0 start=$SECONDS quiet=(--quiet) file=$BUILD/test/bin/$1
-	local units="kunit.enable=0" args=${ARGS:-}
+	local units="kunit.enable=0"
 	[ "$p" != kunit ] || units="" file=$TOP/test/kunit
 	[ ${#progs[@]} -gt 1 ] || quiet=()
-	# which slots are handed out does not depend on zswap: not once more, slowly
-	[ "$config/$p" != debug/swap_alloc ] || args="-V zswap $args"
 	"$TOP/vm/initramfs.sh" "$TMP/$p.initrd" "$file"
 	"$TOP/vm/boot.sh" --kernel "$kernel" --initrd "$TMP/$p.initrd" \
 		--mem "${MEM:-512M}" --smp "${SMP:-2}" ${quiet[@]+"${quiet[@]}"} ${append[@]+"${append[@]}"} ${units:+--append "$units"} \
@@ -55,7 +53,7 @@ one() { # PROGRAM
 		export SWAP_TEST_DISKS='/dev/vda /dev/vdc /dev/vdd' SWAP_TEST_DIR=/swap
 		export SWAP_TEST_SCALE=${TEST_SCALE:-1}
 		cd /tmp
-		{ $p $args 2>&1; echo \$? >/tmp/status; } | tee /dev/\$RESULTS
+		{ $p ${ARGS:-} 2>&1; echo \$? >/tmp/status; } | tee /dev/\$RESULTS
 		exit \$(cat /tmp/status)" 2>"$TMP/$p.err" || rc=$?
 	sum_up "$p" "$rc" $((SECONDS - start)) >"$TMP/$p.out" 2>&1
 	cat "$TMP/$p.out" >&2
