@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 # targets share build/: one at a time, parallel inside
 .NOTPARALLEL:
-export ARCH CROSS_COMPILE LLVM CC HOSTCC JOBS KERNEL_SRC BASE_VERSION CONFIG PEER T
+export ARCH CROSS_COMPILE LLVM CC HOSTCC JOBS KERNEL_SRC BASE_VERSION CONFIG PEER T DEMO
 ifeq ($(origin CC),default)
 unexport CC
 endif
@@ -23,7 +23,7 @@ check-series: ## do patches, renderings and build/linux agree?
 	@tree/check.sh
 kernel: ## build the patched kernel, small configuration
 	@tree/build.sh main
-run: ## boot it and swap real data to a disk, a swapfile, zram and zswap
+run: ## boot it: more data than memory, and no swap device; DEMO=devices: on each kind
 	@vm/run.sh
 shell: ## a prompt inside the VM, swap devices at hand
 	@vm/run.sh shell

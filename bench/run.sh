@@ -10,8 +10,10 @@ usage: bench/run.sh [options]
   --quick               one boot of each kernel instead of several
   --only PATTERN        only the groups that the pattern matches (a regular
                         expression; --list shows the groups)
-  --kernel NAME=BZIMAGE measure this kernel instead of building; the first one
-                        given is what the others are compared with
+  --kernel NAME=BZIMAGE[,APPEND]
+                        measure this kernel instead of building, booted with
+                        APPEND; the first one given is what the others are
+                        compared with
   --peer DIR            a third column: the kernel source in DIR, unmodified,
                         with the same configuration (also: PEER=DIR)
   --runs N              boots per kernel for the exact figures (3)
@@ -35,9 +37,14 @@ pages-loop-ssd exact 512M 1 - pages loop-ssd 64 7
 pages-zram exact 512M 1 - pages zram 64 7
 pages-zswap exact 512M 1 256M pages zswap 64 7
 pages-zswap-ssd exact 512M 1 256M pages zswap-ssd 64 7
+pages-vswap exact 512M 1 256M pages vswap 64 7
+back-zswap-ssd exact 512M 1 256M back zswap-ssd 64 5
 swapon-1T exact 2G 1 1T swapon /dev/vda 1
 swapon-1T-ssd exact 2G 1 1T swapon /dev/vda 0
 meta-disk exact 1536M 1 1G meta disk 1000
+meta-zero exact 1536M 1 1G meta vswap-zero 1000
+meta-zswap exact 1536M 1 1G meta vswap 1000
+meta-zswap-disk exact 1536M 1 1G meta vswap-disk 1000
 push2-disk timed 512M 2 512M push disk 2 32 12
 push2-ssd timed 512M 2 512M push ssd 2 32 12
 push2-zram timed 512M 2 - push zram 2 32 12
@@ -50,7 +57,7 @@ END
 
 HERE=$TOP/bench
 RUNS=3 PAIRS=5 ONLY=. AT_ONCE=$(nproc) RESULTS=$HERE/results PEER=${PEER:-}
-NAMES=() IMAGES=() COMMITS=()
+NAMES=() IMAGES=() COMMITS=() APPENDS=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--quick) RUNS=1 PAIRS=1 ;;
@@ -60,7 +67,10 @@ while [ $# -gt 0 ]; do
 		?*=?*) ;;
 		*) die "--kernel wants NAME=BZIMAGE." ;;
 		esac
-		NAMES+=("${2%%=*}") IMAGES+=("${2#*=}"); shift ;;
+		image=${2#*=}
+		NAMES+=("${2%%=*}") IMAGES+=("${image%%,*}")
+		case $image in *,*) APPENDS[${#NAMES[@]}]=${image#*,} ;; esac
+		shift ;;
 	--peer) PEER=$2; shift ;;
 	--runs) RUNS=$2; shift ;;
 	--pairs) PAIRS=$2; shift ;;
@@ -86,7 +96,8 @@ mkdir -p "$LOGS"
 "$TOP/tree/need.sh" vm
 if [ ${#NAMES[@]} = 0 ]; then
 	image=$("$TOP/tree/build.sh" main)
-	for name in base series peer; do
+	HAS_VSWAP=$(grep -x CONFIG_VSWAP=y "$BUILD/obj-main/.config" || true)
+	for name in base series vswap=0 peer; do
 		src=$LINUX obj=$BUILD/obj-$name lenient=0
 		case $name in
 		base)
@@ -94,6 +105,11 @@ if [ ${#NAMES[@]} = 0 ]; then
 			work_tree "$src"
 			;;
 		series) obj=$BUILD/obj-main ;;
+		vswap=0)
+			# the same kernel, without the virtual device
+			[ -n "$HAS_VSWAP" ] || continue
+			obj=$BUILD/obj-main
+			;;
 		peer)
 			[ -n "$PEER" ] || continue
 			[ -f "$PEER/Kconfig" ] && [ -d "$PEER/mm" ] ||
@@ -101,7 +117,7 @@ if [ ${#NAMES[@]} = 0 ]; then
 			src=$(cd "$PEER" && pwd) lenient=1
 			;;
 		esac
-		if [ "$name" != series ]; then
+		if [ "$obj" != "$BUILD/obj-main" ]; then
 			[ -d "$obj" ] || need_space 2500 "building the kernel '$name'"
 			CONFIG_LENIENT=$lenient "$TOP/tree/configure.sh" "$src" "$obj" "$TOP/config/main.config"
 			"$TOP/tree/progress.sh" "$obj/build.log" "kernel ($name)" \
@@ -109,6 +125,7 @@ if [ ${#NAMES[@]} = 0 ]; then
 				"$src" "$obj" -j"$JOBS" "${image##*/}" "${PLACED[@]}"
 		fi
 		NAMES+=("$name") IMAGES+=("$obj${image#"$BUILD/obj-main"}")
+		[ "$name" != vswap=0 ] || APPENDS[${#NAMES[@]}]=$name
 		COMMITS[${#NAMES[@]}]=$(wgit -C "$src" describe --tags --always --dirty 2>/dev/null || true)
 	done
 fi
@@ -158,15 +175,15 @@ watch_marks() { # PID RESULTS
 	done
 }
 
-boot() { # LOG IMAGE KIND MEMORY CPUS DISK JOB...
-	local log=$1 image=$2 kind=$3 mem=$4 cpus=$5 disk=$6 args=() rc=0 pid
-	shift 6
+boot() { # LOG IMAGE APPEND KIND MEMORY CPUS DISK JOB...
+	local log=$1 image=$2 append=$3 kind=$4 mem=$5 cpus=$6 disk=$7 args=() rc=0 pid
+	shift 7
 	# guest time leaps while an exact guest waits for the host's disk
 	[ "$kind" = timed ] || args+=(--icount --append "sysctl.kernel.hung_task_timeout_secs=0")
 	[ "$disk" = - ] || args+=(--disk "$disk")
 	: >"$log.marks"
 	"$TOP/vm/boot.sh" --kernel "$image" --initrd "$WORK/initramfs" --mem "$mem" --smp "$cpus" \
-		--quiet --timeout 1200 --log "$log" --append "nokaslr norandmaps" "${args[@]}" \
+		--quiet --timeout 1200 --log "$log" --append "nokaslr norandmaps $append" "${args[@]}" \
 		-- "exec >/dev/\$RESULTS 2>&1; swapbench $*" >"$log.boot" 2>&1 &
 	pid=$!
 	[ "$kind" = exact ] || watch_marks "$pid" "$log.results" >"$log.marks"
@@ -182,14 +199,28 @@ boot() { # LOG IMAGE KIND MEMORY CPUS DISK JOB...
 
 FAILED=0
 DONE=0
-TODO=$(printf '%s\n' "${SELECTED[@]}" | awk -v k=${#NAMES[@]} -v r="$RUNS" -v p="$PAIRS" \
-	'{ n += k * ($2 == "exact" ? r : p) } END { print n }')
+TODO=0
 
-one() { # NAME IMAGE RUN GROUP KIND...
-	local name=$1 image=$2 run=$3 group=$4
-	shift 4
-	case $group in pages-*) set -- "$@" "$run" ;; esac
-	boot "$LOGS/$group@$name@$run" "$image" "$@"
+# a kernel booted without the virtual device is of interest where there could be one
+concerns() { # NAME GROUP
+	case $1:$2 in
+	vswap=0:*zswap* | vswap=0:*vswap*) ;;
+	vswap=0:*) return 1 ;;
+	esac
+}
+
+for g in "${SELECTED[@]}"; do
+	read -r -a f <<<"$g"
+	for name in "${NAMES[@]}"; do
+		! concerns "$name" "${f[0]}" || TODO=$((TODO + (${#f[1]} == 5 ? RUNS : PAIRS)))
+	done
+done
+
+one() { # KERNEL RUN GROUP KIND...
+	local i=$1 run=$2 group=$3
+	shift 3
+	case $group in pages-* | back-*) set -- "$@" "$run" ;; esac
+	boot "$LOGS/$group@${NAMES[i]}@$run" "${IMAGES[i]}" "${APPENDS[i + 1]:-}" "$@"
 }
 
 progress() {
@@ -205,12 +236,13 @@ for run in $(seq "$RUNS"); do
 		read -r -a f <<<"$g"
 		[ "${f[1]}" = exact ] || continue
 		for i in "${!NAMES[@]}"; do
+			concerns "${NAMES[i]}" "${f[0]}" || continue
 			if [ "$running" -ge "$AT_ONCE" ]; then
 				wait -n || FAILED=1
 				running=$((running - 1))
 				progress
 			fi
-			one "${NAMES[i]}" "${IMAGES[i]}" "$run" "${f[@]}" &
+			one "$i" "$run" "${f[@]}" &
 			running=$((running + 1))
 		done
 	done
@@ -225,7 +257,8 @@ for g in "${SELECTED[@]}"; do
 	[ "${f[1]}" = timed ] || continue
 	for run in $(seq "$PAIRS"); do
 		for i in "${!NAMES[@]}"; do
-			one "${NAMES[i]}" "${IMAGES[i]}" "$run" "${f[@]}" || FAILED=1
+			concerns "${NAMES[i]}" "${f[0]}" || continue
+			one "$i" "$run" "${f[@]}" || FAILED=1
 			progress
 		done
 	done
@@ -245,6 +278,7 @@ hash_of() { if [ -f "$1" ]; then sha256sum "$1" | cut -c1-64; fi; }
 	for i in "${!NAMES[@]}"; do
 		n=${NAMES[i]} obj=${IMAGES[i]%/arch/*/boot/*}
 		log=$(printf '%s\n' "$LOGS"/*@"$n"@1 | head -n 1)
+		[ -f "$log" ] || continue
 		printf 'kernel %s version %s\n' "$n" "$(tr -d '\r' <"$log.results" | sed -n 's/^@ kernel //p')"
 		printf 'kernel %s build %s\n' "$n" \
 			"$(tr -d '\r' <"$log" | sed -n 's/^.*Linux version [^ ]* ([^)]*) //p' | head -n 1)"

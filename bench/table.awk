@@ -6,7 +6,7 @@
 
 function describe(group, op) {
 	unit = ""; lower = 1; limit = 0; text = op; hidden = 0
-	if (group ~ /^pages-/) {
+	if (group ~ /^(pages|back)-/) {
 		unit = "instructions/page"; limit = 1.005
 		if (op == "pageout") text = "pageout"
 		else if (op == "pageout-new") text = "pageout, never swapped before"
@@ -16,6 +16,9 @@ function describe(group, op) {
 		else if (op == "exit-shared") text = "exit of the forked child"
 		else if (op == "zap") text = "zap (munmap)"
 		else if (op == "swapoff") text = "swapoff"
+		else if (op == "writeback") { text = "zswap's writeback"; limit = 1.05 }
+		else if (op == "swapoff-1") text = "swapoff after it"
+		else if (op == "swapoff-8") text = "  shared by 8 processes"
 		else hidden = 1
 	} else if (group ~ /^swapon/) {
 		if (op ~ /-ms$/) {
@@ -188,6 +191,10 @@ function table(    x, k, c, g, line, w, mark) {
 			if (worse(c, k)) mark = mark " <- " kernels[k] " is worse" (overlap(c, k) ? " (ranges overlap)" : "")
 			if (kind[g] == "timed" && ratio[c, k] != "" && limit)
 				mark = mark sprintf(" (%.3f to %.3f)", rlo[c, k], rhi[c, k])
+			# the same kernel, booted with and without the virtual device
+			if (kernels[k] == "vswap=0") without = k
+			if (kernels[k - 1] == "series" && (k == without) && med[c, k] > 0 && med[c, k - 1] != "")
+				mark = mark sprintf(" (series by vswap=0: %.4f)", med[c, k - 1] / med[c, k])
 		}
 		printf "  %-30s %-20s%s%s\n", text, unit, line, mark
 		if (mark ~ /worse/) nworse++

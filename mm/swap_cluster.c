@@ -11,7 +11,7 @@
  *
  *   the CPU's current cluster (a local lock)
  *     the current cluster that CPUs share (si->shared_lock)
- *       the cluster (ci->lock)
+ *       the cluster (ci->lock); one of the virtual device outside of another
  *         the lists (si->lock), the available devices (swap_avail_lock)
  *
  * A cluster is always on the list that goes with its state, but for the time
@@ -98,6 +98,15 @@ static void swap_table_free_page_rcu(struct rcu_head *rcu)
 	__free_page(container_of(rcu, struct page, rcu_head));
 }
 
+/* Somebody may still read it without a lock */
+static void swap_table_free_rcu(struct swap_table *table)
+{
+	if (SWAP_TABLE_IS_PAGE)
+		call_rcu(&virt_to_page(table)->rcu_head, swap_table_free_page_rcu);
+	else
+		kfree_rcu(container_of(table, struct swap_table_object, table), rcu);
+}
+
 /* What a cluster needs as long as one of its slots is in use. */
 struct swap_tables {
 	struct swap_table *table;
@@ -146,10 +155,7 @@ static void cluster_free_tables(struct swap_cluster_info *ci)
 	struct swap_table *table;
 
 	table = rcu_replace_pointer(ci->table, NULL, lockdep_is_held(&ci->lock));
-	if (SWAP_TABLE_IS_PAGE)
-		call_rcu(&virt_to_page(table)->rcu_head, swap_table_free_page_rcu);
-	else
-		kfree_rcu(container_of(table, struct swap_table_object, table), rcu);
+	swap_table_free_rcu(table);
 	kfree(ci->memcg_ids);
 	ci->memcg_ids = NULL;
 	/* Made for a reference that was not taken in the end */
@@ -157,20 +163,19 @@ static void cluster_free_tables(struct swap_cluster_info *ci)
 	ci->extend = NULL;
 }
 
-/*
- * Have tables for a cluster that is about to be used. Nothing sleeps, and
- * reclaim, which needs this to make progress, must not use up all memory.
- */
+/* Nothing sleeps, and reclaim, which is to make progress, leaves some memory */
+#define CLUSTER_TABLES_GFP	(__GFP_HIGH | __GFP_NOMEMALLOC | __GFP_NOWARN)
+
+/* Have tables for a cluster that is about to be used. */
 static bool cluster_get_tables(struct swap_cluster_info *ci)
 {
-	const gfp_t gfp = __GFP_HIGH | __GFP_NOMEMALLOC | __GFP_NOWARN;
 	struct swap_tables tables;
 
 	lockdep_assert_held(&ci->lock);
 
 	if (rcu_access_pointer(ci->table))
 		return true;
-	if (!swap_tables_alloc(&tables, gfp))
+	if (!swap_tables_alloc(&tables, CLUSTER_TABLES_GFP))
 		return false;
 	cluster_set_tables(ci, &tables);
 	return true;
@@ -337,21 +342,29 @@ static bool cluster_range_free(struct swap_cluster_info *ci,
 		swp_tb = __swap_table_get(ci, start + i);
 		if (swp_tb_is_null(swp_tb))
 			continue;
-		if (!swp_tb_is_pfn(swp_tb) || swp_tb_count(swp_tb))
+		if (!swp_tb_only_cached(swp_tb))
 			return false;
 		*cached = true;
 	}
 	return true;
 }
 
-/* Take free slots of a cluster into use: for a folio, or for hibernation. */
+/*
+ * Take free slots of a cluster into use: for a folio, to put it into the swap cache
+ * there or, when it has virtual slots, for what lies behind those; or for
+ * hibernation.
+ */
 static void cluster_claim(struct swap_info_struct *si,
 			  struct swap_cluster_info *ci, unsigned long offset,
 			  struct folio *folio, unsigned int order)
 {
 	unsigned int i, nr = 1 << order;
 
-	if (folio) {
+	if (IS_ENABLED(CONFIG_VSWAP) && folio && folio_test_swapcache(folio)) {
+		for (i = 0; i < nr; i++)
+			__swap_table_set(ci, offset + i,
+					 swp_tb_mk_rmap(swp_offset(folio->swap) + i));
+	} else if (folio) {
 		__swap_cache_add_folio(ci, folio, swp_entry(si->type, offset));
 	} else {
 		for (i = 0; i < nr; i++)
@@ -432,12 +445,21 @@ static bool cluster_alloc_first(struct swap_info_struct *si,
 	return more;
 }
 
+/*
+ * Is it time to take slots that only the swap cache holds on to? A virtual device
+ * has plenty of others.
+ */
+static bool slots_are_short(struct swap_info_struct *si)
+{
+	return !swap_is_virtual(si) && vm_swap_full();
+}
+
 /* Allocate from one of the first @nr clusters of a list. */
 static unsigned long cluster_alloc_list(struct swap_info_struct *si,
 					struct list_head *list, unsigned long nr,
 					struct folio *folio, unsigned int order)
 {
-	bool reclaim = vm_swap_full();
+	bool reclaim = slots_are_short(si);
 	unsigned long found = 0;
 
 	while (!found && nr-- && swap_writeok(si) &&
@@ -532,6 +554,30 @@ static unsigned long cluster_alloc_free(struct swap_info_struct *si,
 	return found;
 }
 
+/*
+ * Allocate from a cluster that is half empty, if the next one that is not full is so.
+ * A virtual device has always free ones, but each in use takes memory for its tables.
+ */
+static unsigned long cluster_alloc_sparse(struct swap_info_struct *si,
+					  struct folio *folio, unsigned int order)
+{
+	struct list_head *list = &si->nonfull_clusters[order];
+	struct swap_cluster_info *ci = cluster_first(si, list);
+	unsigned long found = 0;
+
+	if (!ci)
+		return 0;
+
+	spin_lock(&ci->lock);
+	if (cluster_on_list(si, ci, list) && ci->count <= SWAPFILE_CLUSTER / 2) {
+		cluster_move(si, ci, CLUSTER_FRAG, order);
+		found = cluster_scan(si, ci, cluster_offset(si, ci), folio, order,
+				     false);
+	}
+	spin_unlock(&ci->lock);
+	return found;
+}
+
 /* Allocate where a new run begins in the cluster that CPUs share. */
 static unsigned long cluster_alloc_shared(struct swap_info_struct *si,
 					  struct folio *folio, unsigned int order)
@@ -564,6 +610,8 @@ static unsigned long cluster_alloc_current(struct swap_info_struct *si,
 	local_lock(&si->percpu_cluster->lock);
 	cur = this_cpu_ptr(si->percpu_cluster);
 	found = cluster_alloc_next(si, cur->next[order], folio, order);
+	if (!found && swap_is_virtual(si))
+		found = cluster_alloc_sparse(si, folio, order);
 	if (!found && clusters_shared(si))
 		found = cluster_alloc_shared(si, folio, order);
 	else if (!found)
@@ -730,6 +778,17 @@ static unsigned long clusters_map(struct swap_info_struct *si)
 	return min((si->cluster_mem_end - start) / sizeof(*si->cluster_info), max);
 }
 
+/* One of the virtual device is held while one of another is taken */
+static void cluster_lock_init(struct swap_info_struct *si,
+			      struct swap_cluster_info *ci)
+{
+	static struct lock_class_key vswap_key __maybe_unused;
+
+	spin_lock_init(&ci->lock);
+	if (swap_is_virtual(si))
+		lockdep_set_class(&ci->lock, &vswap_key);
+}
+
 static void cluster_mark_bad(struct swap_cluster_info *ci,
 			     struct swap_table *table, unsigned long offset)
 {
@@ -750,7 +809,7 @@ static bool cluster_init(struct swap_info_struct *si, struct swap_cluster_info *
 	unsigned long offset = end;
 	struct swap_tables tables;
 
-	spin_lock_init(&ci->lock);
+	cluster_lock_init(si, ci);
 	while (i < nr_bad && si->bad_slots[i] < start)
 		i++;
 	if (!start || (end % SWAPFILE_CLUSTER) ||
@@ -856,7 +915,7 @@ static unsigned long cluster_alloc_scarce(struct swap_info_struct *si,
 	unsigned long nr_clusters = clusters_nr(si);
 	unsigned long nr_frag, found = 0;
 
-	if (vm_swap_full()) {
+	if (slots_are_short(si)) {
 		cluster_reclaim_full(si, 1);
 		found = cluster_alloc_list(si, &si->free_clusters, 1, folio, order);
 	}
@@ -963,7 +1022,7 @@ unsigned long swap_cluster_alloc(struct swap_info_struct *si,
 	 * What is contiguous in a swapfile need not be contiguous on the
 	 * device below it: no large entries there.
 	 */
-	if (order && !(si->flags & SWP_BLKDEV))
+	if (order && !(si->flags & SWP_BLKDEV) && !swap_is_virtual(si))
 		return 0;
 
 retry:
@@ -1185,6 +1244,109 @@ int swap_slots_put(struct swap_info_struct *si, struct swap_cluster_info *ci,
 	return ret;
 }
 
+#ifdef CONFIG_VSWAP
+/**
+ * __swap_backing_set() - Say where the data of a slot are.
+ * @ci: The slot's cluster, of the virtual device.
+ * @offset: The slot.
+ * @swp_vt: A word of the virtual table.
+ *
+ * The table goes with the last word that says something.
+ *
+ * Context: The caller holds the cluster's lock, and that of the folio if the slot
+ * is cached. There is a table, or nothing to say.
+ * Return: The word until now.
+ */
+unsigned long __swap_backing_set(struct swap_cluster_info *ci,
+				 unsigned long offset, unsigned long swp_vt)
+{
+	struct swap_table *table;
+	unsigned long *word, old;
+
+	table = rcu_dereference_protected(ci->backing, lockdep_is_held(&ci->lock));
+	if (!table)
+		return SWP_VT_NONE;
+	word = table->entries + offset % SWAPFILE_CLUSTER;
+	old = *word;
+	/* Whoever finds an object here finds it set up; a dependency pairs */
+	smp_store_release(word, swp_vt);
+	ci->nr_backed += !!swp_vt - !!old;
+	if (!ci->nr_backed) {
+		RCU_INIT_POINTER(ci->backing, NULL);
+		swap_table_free_rcu(table);
+	}
+	return old;
+}
+
+/**
+ * swap_backing_set() - Say where the data of slots are, which have no table perhaps.
+ * @ci: The cluster, of the virtual device.
+ * @offset: The first slot.
+ * @nr: The number of slots.
+ * @swp_vt: The first word. Others follow it as swp_vt_next() says.
+ *
+ * Context: May sleep. The caller holds the lock of the folio in the swap cache there.
+ * Return: 0, or -ENOMEM: then nothing has changed.
+ */
+int swap_backing_set(struct swap_cluster_info *ci, unsigned long offset,
+		     unsigned int nr, unsigned long swp_vt)
+{
+	const gfp_t gfp = GFP_NOIO | __GFP_HIGH | __GFP_NOMEMALLOC | __GFP_NOWARN;
+	struct swap_table *table = NULL;
+
+	spin_lock(&ci->lock);
+	if (!rcu_access_pointer(ci->backing))
+		table = swap_table_alloc(CLUSTER_TABLES_GFP);
+	if (!table && !rcu_access_pointer(ci->backing)) {
+		spin_unlock(&ci->lock);
+		table = swap_table_alloc(gfp);
+		if (!table)
+			return -ENOMEM;
+		spin_lock(&ci->lock);
+	}
+	/* Others may have come first, and even be gone again */
+	if (!rcu_access_pointer(ci->backing)) {
+		rcu_assign_pointer(ci->backing, table);
+		table = NULL;
+	}
+	for (; nr--; swp_vt = swp_vt_next(swp_vt))
+		__swap_backing_set(ci, offset++, swp_vt);
+	spin_unlock(&ci->lock);
+
+	if (table)
+		swap_table_free(table);
+	return 0;
+}
+
+/* Do the words, their number, and what the slots are used for agree? */
+static bool backing_consistent(struct swap_info_struct *si,
+			       struct swap_cluster_info *ci)
+{
+	unsigned int i, count = 0;
+	unsigned long swp_tb;
+
+	for (i = 0; i < SWAPFILE_CLUSTER; i++) {
+		swp_tb = cluster_slot_entry(ci, i);
+		if (swap_backing_get(ci, i)) {
+			if (!swp_tb_is_counted(swp_tb) || swap_slot_is_zero(ci, i))
+				return false;
+			count++;
+		} else if (swap_is_virtual(si) && swp_tb_is_shadow(swp_tb) &&
+			   !swap_slot_is_zero(ci, i)) {
+			/* The data would be nowhere */
+			return false;
+		}
+	}
+	return ci->nr_backed == count && !rcu_access_pointer(ci->backing) == !count;
+}
+#else
+static bool backing_consistent(struct swap_info_struct *si,
+			       struct swap_cluster_info *ci)
+{
+	return true;
+}
+#endif /* CONFIG_VSWAP */
+
 /**
  * swap_slots_unreferenced() - Does only the swap cache hold on to slots?
  * @ci: Their cluster.
@@ -1312,7 +1474,8 @@ bool swap_memcg_move(swp_entry_t entry, unsigned short from, unsigned short to)
 }
 
 /* A range may have been charged to many cgroups. */
-static void cluster_uncharge(struct swap_cluster_info *ci, unsigned long offset,
+static void cluster_uncharge(struct swap_info_struct *si,
+			     struct swap_cluster_info *ci, unsigned long offset,
 			     unsigned int nr)
 {
 	unsigned short *ids = ci->memcg_ids;
@@ -1324,7 +1487,9 @@ static void cluster_uncharge(struct swap_cluster_info *ci, unsigned long offset,
 	for (i = 0; i < nr; i += n) {
 		for (n = 1; i + n < nr && ids[i + n] == ids[i]; n++)
 			;
-		if (ids[i])
+		if (ids[i] && swap_is_virtual(si))
+			mem_cgroup_disown_swap(ids[i], n);
+		else if (ids[i])
 			mem_cgroup_uncharge_swap(ids[i], n);
 	}
 	memset(ids, 0, nr * sizeof(*ids));
@@ -1342,7 +1507,7 @@ void swap_memcg_uncharge(swp_entry_t entry, unsigned int nr)
 	struct swap_cluster_info *ci = swap_entry_cluster(entry);
 
 	spin_lock(&ci->lock);
-	cluster_uncharge(ci, swp_offset(entry), nr);
+	cluster_uncharge(swp_swap_info(entry), ci, swp_offset(entry), nr);
 	spin_unlock(&ci->lock);
 }
 
@@ -1370,8 +1535,10 @@ void swap_cluster_free(struct swap_info_struct *si,
 	lockdep_assert_held(&ci->lock);
 	VM_WARN_ON_ONCE(ci->count < nr);
 
+	if (swap_is_virtual(si))
+		vswap_slots_forget(ci, offset, nr);
 	swap_slots_forget(si, offset, nr);
-	cluster_uncharge(ci, offset, nr);
+	cluster_uncharge(si, ci, offset, nr);
 	for (i = 0; i < nr; i++) {
 		if (!SWP_TB_ZERO_BITS)
 			__swap_slot_set_zero(ci, offset + i, false);
@@ -1393,7 +1560,8 @@ void swap_cluster_free(struct swap_info_struct *si,
 }
 
 /* Does what a cluster says of itself, and what its slots are, agree? */
-static bool cluster_consistent(struct swap_cluster_info *ci)
+static bool cluster_consistent(struct swap_info_struct *si,
+			       struct swap_cluster_info *ci)
 {
 	unsigned int i, count = 0, nr_extended = 0;
 	unsigned long swp_tb;
@@ -1419,6 +1587,8 @@ static bool cluster_consistent(struct swap_cluster_info *ci)
 		if (ci->extend[i] && !nr_extended--)
 			return false;
 	if ((ci->state == CLUSTER_FREE || ci->state == CLUSTER_DISCARD) != !count)
+		return false;
+	if (!backing_consistent(si, ci))
 		return false;
 	return ci->count == count &&
 	       (ci->state == CLUSTER_FULL) == (count == SWAPFILE_CLUSTER);
@@ -1484,7 +1654,7 @@ static void clusters_check(struct swap_info_struct *si)
 	for (i = 0; i < clusters_nr(si); i++) {
 		ci = si->cluster_info + i;
 		spin_lock(&ci->lock);
-		good = cluster_consistent(ci);
+		good = cluster_consistent(si, ci);
 		spin_unlock(&ci->lock);
 		WARN_ONCE(!good, "swap cluster %lu: %u slots, state %u, order %u",
 			  i, ci->count, ci->state, ci->order);
@@ -1521,7 +1691,59 @@ void swap_clusters_quiesce(struct swap_info_struct *si)
 		cond_resched();
 	}
 	clusters_check(si);
+	if (vswap_exists()) {
+		/* That is in use: no clusters may come meanwhile */
+		mutex_lock(&cluster_grow_mutex);
+		clusters_check(vswap_si);
+		mutex_unlock(&cluster_grow_mutex);
+	}
 }
+
+#ifdef CONFIG_VSWAP
+/**
+ * swap_clusters_have_room() - Are there slots in a row?
+ * @si: The device.
+ *
+ * Context: Any. The answer is a hint: the list is looked at without a lock, and
+ * stays where it is, whatever becomes of the device.
+ * Return: Whether a cluster is free, or does not exist yet. What is free of others
+ * need not be in a row.
+ */
+bool swap_clusters_have_room(struct swap_info_struct *si)
+{
+	return !list_empty(&si->free_clusters) || READ_ONCE(si->slots_end) != si->max;
+}
+
+/**
+ * swap_clusters_bytes() - How much memory the clusters of a device take.
+ * @si: The device.
+ *
+ * Context: May sleep. The caller keeps the device from being swapped off.
+ * Return: The size of their array, their tables, and all that goes with those.
+ */
+unsigned long swap_clusters_bytes(struct swap_info_struct *si)
+{
+	unsigned long i, nr = clusters_nr(si), bytes;
+	struct swap_cluster_info *ci;
+
+	bytes = READ_ONCE(si->cluster_mem_end) - (unsigned long)si->cluster_info;
+	for (i = 0; i < nr; i++) {
+		ci = si->cluster_info + i;
+		spin_lock(&ci->lock);
+		if (rcu_access_pointer(ci->table))
+			bytes += sizeof(struct swap_table);
+		if (rcu_access_pointer(ci->backing))
+			bytes += sizeof(struct swap_table);
+		if (ci->memcg_ids)
+			bytes += SWAPFILE_CLUSTER * sizeof(*ci->memcg_ids);
+		if (ci->extend)
+			bytes += SWAP_EXTEND_SIZE;
+		spin_unlock(&ci->lock);
+		cond_resched();
+	}
+	return bytes;
+}
+#endif
 
 static int current_clusters_init(struct swap_info_struct *si)
 {

@@ -8,6 +8,7 @@
 #include <linux/swapops.h>
 
 #include "swap_table.h"
+#include "vswap.h"
 
 #ifdef CONFIG_THP_SWAP
 #define SWAPFILE_CLUSTER	HPAGE_PMD_NR
@@ -66,6 +67,14 @@ struct swap_cluster_info {
 	 * had for a reference that was not taken, with the table.
 	 */
 	unsigned int *extend;
+#ifdef CONFIG_VSWAP
+	/*
+	 * Of a virtual device, where the data of its slots are: a virtual table,
+	 * as long as the data of any are somewhere. Written and read as @table is.
+	 */
+	struct swap_table __rcu *backing;
+	u16 nr_backed;		/* words that say so */
+#endif
 };
 
 /*
@@ -282,6 +291,14 @@ static inline bool swap_slots_alike_zero(struct swap_cluster_info *ci,
 	return true;
 }
 
+/* The same for what a slot's entry in the table says, see swap_slot_only_cached() */
+static inline bool swp_tb_only_cached(unsigned long swp_tb)
+{
+	if (swp_tb_is_rmap(swp_tb))
+		return vswap_slot_only_cached(swp_tb_rmap(swp_tb));
+	return swp_tb_is_pfn(swp_tb) && !swp_tb_count(swp_tb);
+}
+
 /**
  * swap_slot_only_cached() - Does only the swap cache hold on to a slot?
  * @ci: Its cluster.
@@ -294,9 +311,7 @@ static inline bool swap_slots_alike_zero(struct swap_cluster_info *ci,
 static inline bool swap_slot_only_cached(struct swap_cluster_info *ci,
 					 unsigned long offset)
 {
-	unsigned long swp_tb = swap_table_get(ci, offset);
-
-	return swp_tb_is_pfn(swp_tb) && !swp_tb_count(swp_tb);
+	return swp_tb_only_cached(swap_table_get(ci, offset));
 }
 
 /* The cluster's lock is held, and a slot of the cluster is in use */
@@ -306,11 +321,40 @@ static inline unsigned short __swap_slot_memcg_id(struct swap_cluster_info *ci,
 	return ci->memcg_ids ? ci->memcg_ids[offset % SWAPFILE_CLUSTER] : 0;
 }
 
+#ifdef CONFIG_VSWAP
+/*
+ * The word of the virtual table for a slot of the virtual device. It changes under
+ * the cluster's lock, and while the slot is cached only if the folio's lock is
+ * held, too: without either it is a hint.
+ */
+static inline unsigned long swap_backing_get(struct swap_cluster_info *ci,
+					     unsigned long offset)
+{
+	unsigned long swp_vt = SWP_VT_NONE;
+	struct swap_table *table;
+
+	rcu_read_lock();
+	table = rcu_dereference(ci->backing);
+	if (table)
+		swp_vt = READ_ONCE(table->entries[offset % SWAPFILE_CLUSTER]);
+	rcu_read_unlock();
+
+	return swp_vt;
+}
+
+int swap_backing_set(struct swap_cluster_info *ci, unsigned long offset,
+		     unsigned int nr, unsigned long swp_vt);
+unsigned long __swap_backing_set(struct swap_cluster_info *ci,
+				 unsigned long offset, unsigned long swp_vt);
+#endif /* CONFIG_VSWAP */
+
 /* mm/swap_cluster.c */
 void swap_table_init(void);
 int swap_clusters_init(struct swap_info_struct *si);
 void swap_clusters_exit(struct swap_info_struct *si);
 void swap_clusters_quiesce(struct swap_info_struct *si);
+unsigned long swap_clusters_bytes(struct swap_info_struct *si);
+bool swap_clusters_have_room(struct swap_info_struct *si);
 unsigned long swap_cluster_alloc(struct swap_info_struct *si,
 				 struct folio *folio, unsigned int order);
 int swap_slots_dup(struct swap_cluster_info *ci, unsigned long offset,
@@ -346,8 +390,10 @@ void swap_slots_forget(struct swap_info_struct *si, unsigned long offset,
 		       unsigned int nr);
 
 /* mm/swapfile.c: devices */
+struct swap_info_struct *swap_create_virtual(unsigned long max);
+bool swap_can_take(struct folio *folio);
 struct swap_info_struct *swap_type_get(int type);
-bool swap_alloc_slots(struct folio *folio);
+swp_entry_t swap_alloc_slots(struct folio *folio);
 bool folio_swapcache_freeable(struct folio *folio);
 
 #endif /* _MM_SWAP_CLUSTER_H */

@@ -9,6 +9,28 @@
 #include "swap.h"
 #include "swap_cluster.h"
 
+/* Put the folio into the swap cache, at slots of the virtual device or another. */
+static int folio_alloc_slots(struct folio *folio)
+{
+	if (vswap_can_store(folio_memcg(folio))) {
+		/*
+		 * Should zswap not take it after all, it must go to a device, whole:
+		 * once its page tables have swap entries it is not split.
+		 */
+		if (folio_test_large(folio) && !swap_can_take(folio))
+			return -E2BIG;
+		if (vswap_alloc(folio))
+			return 0;
+	}
+	/* What may not be written would be stuck there: it waits for zswap */
+	if ((!vswap_exists() ||
+	     mem_cgroup_zswap_writeback_enabled(folio_memcg(folio))) &&
+	    swap_alloc_slots(folio).val)
+		return 0;
+	mem_cgroup_swap_fail(folio);
+	return -ENOMEM;
+}
+
 /**
  * folio_alloc_swap() - Allocate swap space for a folio.
  * @folio: The folio that is to be swapped out.
@@ -21,13 +43,13 @@
  * Context: May sleep. The caller holds the folio lock. The folio is up to date,
  * and not in the swap cache.
  * Return: 0, or -ENOMEM when no device has room for the folio or the cgroup may
- * not have the slots; -E2BIG for a large folio if only small ones have slots.
+ * not have the slots; -E2BIG for a large folio that must be split for swapping.
  */
 int folio_alloc_swap(struct folio *folio)
 {
 	unsigned int nr = folio_nr_pages(folio);
 	struct swap_cluster_info *ci;
-	int memcg_id;
+	int err, memcg_id;
 
 	VM_WARN_ON_ONCE_FOLIO(!folio_test_locked(folio), folio);
 	VM_WARN_ON_ONCE_FOLIO(!folio_test_uptodate(folio), folio);
@@ -38,13 +60,13 @@ int folio_alloc_swap(struct folio *folio)
 		mem_cgroup_swap_fail(folio);
 		return -E2BIG;
 	}
-	if (!swap_alloc_slots(folio)) {
-		mem_cgroup_swap_fail(folio);
-		return -ENOMEM;
-	}
+	err = folio_alloc_slots(folio);
+	if (err)
+		return err;
 	swap_cache_account(folio, nr);
 
-	memcg_id = mem_cgroup_try_charge_swap(folio);
+	memcg_id = swap_entry_is_virtual(folio->swap) ?
+		   mem_cgroup_own_swap(folio) : mem_cgroup_try_charge_swap(folio);
 	if (memcg_id < 0) {
 		swap_cache_del_folio(folio);
 		return -ENOMEM;

@@ -3,6 +3,7 @@
 #define _MM_SWAP_TABLE_H
 
 #include <linux/mm_types.h>
+#include <linux/swap.h>
 #include <linux/xarray.h>
 
 /*
@@ -14,6 +15,7 @@
  *   NULL    0                     free
  *   Shadow  flags | shadow |    1 in use, not cached
  *   PFN     flags | pfn    |   10 in use, and cached: the folio's first pfn
+ *   Rmap    offset         |  100 in use: behind this slot of the virtual device
  *   Bad     11111 ...      | 1000 not to be used: the header, a bad page, ...
  *
  * A shadow is an XA value, as in the page cache, of which workingset.c leaves
@@ -41,6 +43,9 @@
 #define SWP_TB_SHADOW_MARK	0x1UL
 #define SWP_TB_PFN_MARK		0x2UL
 #define SWP_TB_PFN_MARK_BITS	2
+#define SWP_TB_RMAP_MARK	0x4UL
+#define SWP_TB_RMAP_MASK	0x7UL
+#define SWP_TB_RMAP_SHIFT	3
 
 /* What a pfn leaves, but not more than five bits */
 #define SWP_TB_SPARE_BITS	(BITS_PER_LONG - SWP_TB_PFN_BITS - SWP_TB_PFN_MARK_BITS)
@@ -70,6 +75,13 @@ static inline bool swp_tb_is_shadow(unsigned long swp_tb)
 static inline bool swp_tb_is_pfn(unsigned long swp_tb)
 {
 	return (swp_tb & (SWP_TB_SHADOW_MARK | SWP_TB_PFN_MARK)) == SWP_TB_PFN_MARK;
+}
+
+/* Never so without a virtual device */
+static inline bool swp_tb_is_rmap(unsigned long swp_tb)
+{
+	return IS_ENABLED(CONFIG_VSWAP) &&
+	       (swp_tb & SWP_TB_RMAP_MASK) == SWP_TB_RMAP_MARK;
 }
 
 static inline bool swp_tb_is_bad(unsigned long swp_tb)
@@ -141,6 +153,77 @@ static inline void *swp_tb_shadow(unsigned long swp_tb)
 {
 	swp_tb &= ~SWP_TB_FLAGS_MASK;
 	return swp_tb == SWP_TB_SHADOW_MARK ? NULL : (void *)swp_tb;
+}
+
+/* @offset: of a slot of the virtual device */
+static inline unsigned long swp_tb_mk_rmap(unsigned long offset)
+{
+	return (offset << SWP_TB_RMAP_SHIFT) | SWP_TB_RMAP_MARK;
+}
+
+static inline unsigned long swp_tb_rmap(unsigned long swp_tb)
+{
+	return swp_tb >> SWP_TB_RMAP_SHIFT;
+}
+
+/*
+ * The format of a virtual table's words
+ *
+ * A virtual table has one word for each slot of a cluster of the virtual device,
+ * which says where the slot's data are. The lowest bits tell the kinds apart:
+ *
+ *   None    0                     nowhere: zeroes, or in the swap cache only
+ *   Phys    offset | type  |  001 in a slot of a device
+ *   Zswap   pointer        |  010 compressed, an object of zswap
+ *   Poison                 |  011 lost: they could not be read
+ */
+enum swp_vt_kind {
+	SWP_VT_NONE,
+	SWP_VT_PHYS,
+	SWP_VT_ZSWAP,
+	SWP_VT_POISON,
+};
+
+#define SWP_VT_KIND_BITS	3
+#define SWP_VT_KIND_MASK	((1UL << SWP_VT_KIND_BITS) - 1)
+#define SWP_VT_TYPE_BITS	MAX_SWAPFILES_SHIFT
+#define SWP_VT_TYPE_MASK	((1UL << SWP_VT_TYPE_BITS) - 1)
+
+static inline enum swp_vt_kind swp_vt_kind(unsigned long swp_vt)
+{
+	return swp_vt & SWP_VT_KIND_MASK;
+}
+
+static inline unsigned long swp_vt_mk_phys(unsigned int type, unsigned long offset)
+{
+	return (offset << SWP_VT_TYPE_BITS | type) << SWP_VT_KIND_BITS | SWP_VT_PHYS;
+}
+
+static inline unsigned int swp_vt_phys_type(unsigned long swp_vt)
+{
+	return swp_vt >> SWP_VT_KIND_BITS & SWP_VT_TYPE_MASK;
+}
+
+static inline unsigned long swp_vt_phys_offset(unsigned long swp_vt)
+{
+	return swp_vt >> (SWP_VT_KIND_BITS + SWP_VT_TYPE_BITS);
+}
+
+/* What says that the data of the next slot are in the next one, too */
+static inline unsigned long swp_vt_next(unsigned long swp_vt)
+{
+	return swp_vt + (1UL << (SWP_VT_KIND_BITS + SWP_VT_TYPE_BITS));
+}
+
+/* @object: aligned to eight bytes at least, as what slabs are made of is */
+static inline unsigned long swp_vt_mk_zswap(void *object)
+{
+	return (unsigned long)object | SWP_VT_ZSWAP;
+}
+
+static inline void *swp_vt_zswap(unsigned long swp_vt)
+{
+	return (void *)(swp_vt & ~SWP_VT_KIND_MASK);
 }
 
 #endif /* _MM_SWAP_TABLE_H */

@@ -25,10 +25,12 @@ else
 	result fail "kernel/debug builds" "log: ${BUILD#"$TOP"/}/obj-debug/build.log"
 fi
 
-if grep -qE '^(# )?CONFIG_' "$TOP/config/without.config"; then
-	step kernel/without "$TOP/tree/build.sh" without
+if KERNEL_without=$("$TOP/tree/build.sh" without); then
+	export KERNEL_without
+	result pass "kernel/without builds"
+	"$TOP/test/guest.sh" without 1 swap_zswap swap_memcg swap_thp || result fail "guest-without" "the tests could not be run"
 else
-	result skip "kernel/without" "the series has no option of its own to leave out"
+	result fail "kernel/without builds" "log: ${BUILD#"$TOP"/}/obj-without/build.log"
 fi
 step kernel/noswap-mm env KCFLAGS=-Werror "$TOP/tree/build.sh" noswap mm/
 

@@ -1,23 +1,27 @@
 #!/bin/bash
-# guest.sh KERNEL [FACTOR]: run the swap tests in virtual machines of that
-# kernel configuration, one machine per program, as many at once as there
+# guest.sh KERNEL [FACTOR [PROGRAM...]]: run the swap tests in virtual machines
+# of that kernel configuration, one machine per program, as many at once as there
 # are CPUs to two. Adds to build/test/results. FACTOR stretches time limits.
+# BOOT is one more word for the kernels' command line.
 . "$(dirname "$0")/../tree/common.sh"
 . "$TOP/test/common.sh"
-config=${1:?usage: guest.sh KERNEL [FACTOR]}
+config=${1:?usage: guest.sh KERNEL [FACTOR [PROGRAM...]]}
 factor=${2:-1}
+shift $(($# < 2 ? $# : 2))
 kernel=$("$TOP/tree/build.sh" "$config")
-dir=$BUILD/test/guest-$config
+guest=guest-$config${BOOT:+-$BOOT}
+dir=$BUILD/test/$guest
 mkdir -p "$dir"
 new_tmp
 
 mapfile -t all < <("$TOP/test/build.sh" "$BUILD/test/bin")
+[ $# = 0 ] || mapfile -t all < <(printf '%s\n' "$@")
 progs=()
 for p in ${all[@]+"${all[@]}"}; do
-	! wanted "guest-$config/$p" || progs+=("$p")
+	! wanted "$guest/$p" || progs+=("$p")
 done
 # the kernel's own unit tests have run by the time it has booted
-if grep -qx CONFIG_SWAP_KUNIT_TEST=y "${kernel%/arch/*}/.config" && wanted "guest-$config/kunit"; then
+if [ $# = 0 ] && grep -qx CONFIG_SWAP_KUNIT_TEST=y "${kernel%/arch/*}/.config" && wanted "$guest/kunit"; then
 	progs+=(kunit)
 fi
 if [ ${#progs[@]} = 0 ]; then
@@ -31,10 +35,10 @@ esac
 # 6.12 clears the CPU's feature bits for a moment when it identifies the boot
 # CPU. KASAN asks them how many levels page tables have: an interrupt then is
 # reported as a wild access. With four levels there is nothing to get wrong.
-append=()
+append=(${BOOT:+--append "$BOOT"})
 # Without ACPI there is no other clock that could vouch for the TSC. And KASAN
 # knows who allocated an object: SLUB need not remember that once more.
-[ "$config" != debug ] || append=(--append "no5lvl tsc=reliable slab_debug=FZP")
+[ "$config" != debug ] || append+=(--append "no5lvl tsc=reliable slab_debug=FZP")
 # asked once, before several guests do
 "$TOP/vm/accel.sh" "$kernel" >/dev/null
 
@@ -42,6 +46,11 @@ one() { # PROGRAM
 	local p=$1 rc=0 start=$SECONDS quiet=(--quiet) file=$BUILD/test/bin/$1
 	local units="kunit.enable=0"
 	[ "$p" != kunit ] || units="" file=$TOP/test/kunit
+	# With a virtual device these have nothing to do with zswap: once they run so,
+	# and once without.
+	case $config:$p in
+	debug:swap_alloc | debug:swap_onoff) units="$units vswap=0" ;;
+	esac
 	[ ${#progs[@]} -gt 1 ] || quiet=()
 	"$TOP/vm/initramfs.sh" "$TMP/$p.initrd" "$file"
 	"$TOP/vm/boot.sh" --kernel "$kernel" --initrd "$TMP/$p.initrd" \
@@ -51,7 +60,7 @@ one() { # PROGRAM
 		mkdir -p /swap
 		mount -t ext4 /dev/vdb /swap || exit 1
 		export SWAP_TEST_DISKS='/dev/vda /dev/vdc /dev/vdd' SWAP_TEST_DIR=/swap
-		export SWAP_TEST_SCALE=${TEST_SCALE:-1}
+		export SWAP_TEST_SCALE=${TEST_SCALE:-1} SWAP_TEST_RACES=${TEST_RACES:-10000}
 		cd /tmp
 		{ $p ${ARGS:-} 2>&1; echo \$? >/tmp/status; } | tee /dev/\$RESULTS
 		exit \$(cat /tmp/status)" 2>"$TMP/$p.err" || rc=$?
@@ -61,7 +70,7 @@ one() { # PROGRAM
 
 # the program's KTAP and how its guest ended, as results
 sum_up() { # PROGRAM STATUS SECONDS
-	local p=$1 rc=$2 name="guest-$config/$1" before after
+	local p=$1 rc=$2 name="$guest/$1" before after
 	tr -d '\r' <"$dir/$p.log.results" | awk -v prefix="$name: " '
 		# sub-tests are indented, only what a test as a whole says counts
 		/^1\.\.[0-9]+/ { plan = substr($1, 4) + 0 }

@@ -129,7 +129,8 @@ one() { # N
 	[ "$n" = 0 ] || before=${commits[n - 1]}
 	go_to "${commits[n]}"
 	# a new option needs an answer
-	if wgit -C "$src" diff --name-only "$before" "${commits[n]}" | grep -q Kconfig; then
+	if [ $((n + 1)) = "${FROM:-1}" ] || wgit -C "$src" diff --name-only "$before" "${commits[n]}" | grep -q Kconfig; then
+		cat "$TOP/config/vswap.config" >>"$obj/.config"
 		kmake "$src" "$obj" olddefconfig >>"$log" 2>&1 || rc=1
 	fi
 	mapfile -t objs < <(objects "$before" "${commits[n]}")

@@ -31,7 +31,10 @@ if [ $guests = 1 ]; then
 	if wanted kselftest; then
 		{ "$TOP/test/kselftest.sh" || result fail "kselftest" "could not be run"; } &
 	fi
-	"$TOP/test/guest.sh" main || result fail "guest-main" "the tests could not be run"
+	# the debug kernel (make test-ci) runs 10,000 races of each kind
+	TEST_RACES=${TEST_RACES:-2500} "$TOP/test/guest.sh" main || result fail "guest-main" "the tests could not be run"
+	# the same kernel as one without the virtual device
+	BOOT=vswap=0 "$TOP/test/guest.sh" main 1 swap_zswap || result fail "guest-main-vswap=0" "the tests could not be run"
 	"$TOP/test/hibernate.sh" main || result fail "guest-main/hibernate" "could not be run"
 	wait
 fi

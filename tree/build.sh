@@ -5,13 +5,15 @@
 name=${1:?usage: build.sh NAME [TARGET...]}
 shift
 c=$TOP/config
+main=("$c/main.config")
+[ "$ARCH" = i386 ] || main+=("$c/vswap.config")
 case $name in
-main) fragments=("$c/main.config") ;;
-without) fragments=("$c/main.config" "$c/without.config") ;;
+main) fragments=("${main[@]}") ;;
+without) fragments=("$c/main.config") ;;
 noswap) fragments=("$c/main.config" "$c/noswap.config") ;;
 kunit-"$ARCH") fragments=("$c/kunit.config") ;;
-cross-"$ARCH") fragments=("$c/main.config") ;;
-debug) fragments=("$c/main.config" "$c/debug.config" "$c/fault.config") ;;
+cross-"$ARCH") fragments=("${main[@]}") ;;
+debug) fragments=("${main[@]}" "$c/debug.config" "$c/fault.config") ;;
 *) die "no kernel configuration is called '$name' (main, without, noswap, debug, kunit-$ARCH, cross-$ARCH)." ;;
 esac
 
@@ -32,6 +34,10 @@ s390) image=arch/s390/boot/bzImage target=bzImage ;;
 *) image=vmlinux target=vmlinux ;;
 esac
 [ -d "$obj" ] || need_space 2500 "building the $name kernel"
+# most of it is the same as in the main kernel
+if [ "$name" = without ] && [ ! -d "$obj" ] && [ -f "$BUILD/obj-main/$image" ]; then
+	cp -a "$BUILD/obj-main" "$obj.new" && mv "$obj.new" "$obj"
+fi
 "$TOP/tree/configure.sh" "$LINUX" "$obj" "${fragments[@]}"
 [ $# -gt 0 ] || set -- "$target"
 [ "$name" != main ] || set -- "$@" "${PLACED[@]}"

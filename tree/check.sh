@@ -42,7 +42,7 @@ done <"$TMP/render.list"
 # anything at a kernel path that is no rendering
 (cd "$TOP" && find . -mindepth 1 \( -path ./.git -o -path ./.ci -o -path ./build -o \
 	-path ./tree -o -path ./config -o -path ./vm -o -path ./test -o -path ./bench -o \
-	-path ./series -o -path ./drafts \) -prune -o \( -type f -o -type l \) -print) |
+	-path ./series \) -prune -o \( -type f -o -type l \) -print) |
 	sed 's,^\./,,' | { grep -E '/|\.diff$' || true; } | sort | comm -23 - "$TMP/render.list" >"$TMP/stale"
 while IFS= read -r f; do
 	wrong "$f is not something that the series touches."

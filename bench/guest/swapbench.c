@@ -4,6 +4,8 @@
  *
  *   swapbench pages <backend> <MB> <rounds> <boot>
  *		the cost per page of each operation
+ *   swapbench back <backend> <MB> <rounds> <boot>
+ *		the cost per page of zswap's writeback, and of swapoff after it
  *   swapbench push <backend> <processes> <MB> <rounds>
  *		several CPUs pushing out at once
  *   swapbench pull <backend> <processes> <MB> <rounds>
@@ -30,6 +32,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +52,9 @@
 
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT 21
+#endif
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
 #endif
 #ifndef BLKGETSIZE64
 #define BLKGETSIZE64 _IOR(0x12, 114, size_t)
@@ -138,6 +144,14 @@ static long field(const char *path, const char *key)
 			p++;
 	}
 	return -1;
+}
+
+static double number(const char *dir, const char *name)
+{
+	char path[128], buf[64];
+
+	snprintf(path, sizeof(path), "%s%s", dir, name);
+	return slurp(path, buf, sizeof(buf)) < 0 ? -1 : atof(buf);
 }
 
 /* ---- time ---- */
@@ -276,10 +290,29 @@ static const char *setup_loop(void)
 	return "/dev/loop0";
 }
 
+#define POOL_PERCENT "/sys/module/zswap/parameters/max_pool_percent"
+#define VSWAP "/sys/kernel/debug/vswap/"
+
+/* Can zswap do without a device? */
+static bool has_vswap(void)
+{
+	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
+	return !access(VSWAP "used", R_OK);
+}
+
+static void start_zswap(void)
+{
+	must_put("/sys/module/zswap/parameters/compressor", "lzo");
+	/* newer kernels know only zsmalloc and have no such knob */
+	put("/sys/module/zswap/parameters/zpool", "zsmalloc");
+	must_put("/sys/module/zswap/parameters/enabled", "1");
+}
+
 /*
  * Backends: disk (a virtio disk that says it rotates), ssd (the same disk
  * said not to), zram (lzo-rle), zswap (lzo in zsmalloc, over disk),
- * zswap-ssd (the same over ssd), loop and loop-ssd (a loop device that
+ * zswap-ssd (the same over ssd), vswap (zswap without any device, where it can
+ * do without one; otherwise over ssd), loop and loop-ssd (a loop device that
  * rotates, and one that does not).
  */
 static const char *setup_backend(const char *backend)
@@ -287,15 +320,20 @@ static const char *setup_backend(const char *backend)
 	const char *dev = "/dev/vda";
 	const char *disk = backend;
 
+	if (!strcmp(backend, "vswap")) {
+		if (has_vswap()) {
+			start_zswap();
+			return NULL;
+		}
+		backend = "zswap-ssd";
+	}
+
 	if (!strncmp(backend, "loop", 4)) {
 		dev = setup_loop();
 		disk = backend[4] ? backend + 5 : "disk";
 	}
 	if (!strncmp(backend, "zswap", 5)) {
-		must_put("/sys/module/zswap/parameters/compressor", "lzo");
-		/* newer kernels know only zsmalloc and have no such knob */
-		put("/sys/module/zswap/parameters/zpool", "zsmalloc");
-		must_put("/sys/module/zswap/parameters/enabled", "1");
+		start_zswap();
 		disk = backend[5] ? backend + 6 : "disk";
 	}
 	if (!strncmp(backend, "zram", 4)) {
@@ -637,6 +675,9 @@ static void job_pages(char **arg)
 		result("zap", zap / pages);
 	}
 
+	/* without a device, or with one that has nothing: see job_back() */
+	if (has_vswap() && strstr(backend, "swap"))
+		return;
 	for (int r = 1; r <= rounds; r++) {
 		char *p = region(bytes);
 		size_t left;
@@ -659,6 +700,113 @@ static void job_pages(char **arg)
 			die("swapon %s again", dev);
 		if (r > 1)
 			result("swapoff", off / pages);
+	}
+}
+
+/* ---- what zswap writes back ---- */
+
+/*
+ * Have zswap write back as much as it does when it is full. Returns what that took,
+ * and in @written how many pages it was; none of it is done by this process.
+ *
+ * What has been stored gets a second chance before it is written, and zswap's worker
+ * gives up after 16 such pages: it takes notice of being full again when there is one
+ * page more. Only when all have had their chance does the clock start.
+ */
+static double write_back(const char *percent, long *written)
+{
+	struct timespec pause = { 0, 50000000 }, moment = { 0, 100000 };
+	long before = field("/proc/vmstat", "zswpwb"), now = before, last;
+	char *p = region(PG);
+	struct stopwatch w;
+	double took;
+
+	must_put(POOL_PERCENT, percent);
+	for (int i = 1; i < 100000 && now == before; i++) {
+		fill_page(p, i);
+		pageout(p, 1);
+		nanosleep(&moment, NULL);
+		now = field("/proc/vmstat", "zswpwb");
+	}
+	before = now;
+	start(&w);
+	do {
+		last = now;
+		nanosleep(&pause, NULL);
+		now = field("/proc/vmstat", "zswpwb");
+	} while (now != last || field("/proc/vmstat", "nr_writeback") > 0);
+	took = stop(&w);
+	*written = now - before;
+	munmap(p, PG);
+	must_put(POOL_PERCENT, "50");
+	return took;
+}
+
+/* Processes that have what the caller has, and do nothing. */
+static void share(pid_t *pid, int procs, int fd[2])
+{
+	char c;
+
+	if (pipe(fd))
+		die("pipe");
+	while (procs--) {
+		*pid = fork();
+		if (*pid < 0)
+			die("fork");
+		if (!*pid++) {
+			close(fd[1]);
+			_exit(read(fd[0], &c, 1) < 0);
+		}
+	}
+}
+
+static void job_back(char **arg)
+{
+	static const int procs[] = { 1, 8 };
+	size_t bytes = strtoul(arg[1], NULL, 0) * MB, pages = bytes / PG, left;
+	int rounds = atoi(arg[2]), boot = atoi(arg[3]), fd[2];
+	const char *dev = setup_backend(arg[0]);
+	struct stopwatch w;
+	char name[32], *p;
+	pid_t pid[8];
+	double took;
+	long n;
+
+	join_cgroup();
+	run_first();
+	must_put(POOL_PERCENT, "50");
+	for (int r = 1; r <= rounds; r++) {
+		for (int i = 0; i < 2; i++) {
+			p = region(bytes);
+			fill(p, pages);
+			stagger(boot, r);
+			pageout(p, pages);
+			all_out(p, pages, &left);
+
+			took = write_back("1", &n);
+			if (n < (long)pages / 2)
+				die("only %ld of %zu pages were written back", n, pages);
+			if (r > 1)
+				result("writeback", took / n);
+			all_out(p, pages, &left);
+
+			share(pid, procs[i] - 1, fd);
+			start(&w);
+			if (swapoff(dev))
+				die("swapoff %s", dev);
+			took = stop(&w);
+			snprintf(name, sizeof(name), "swapoff-%d", procs[i]);
+			if (r > 1)
+				result(name, took / n);
+			close(fd[1]);
+			close(fd[0]);
+			for (int k = 0; k < procs[i] - 1; k++)
+				waitpid(pid[k], NULL, 0);
+			check(p, pages, "after swapoff");
+			munmap(p, bytes);
+			if (swapon(dev, 0))
+				die("swapon %s again", dev);
+		}
 	}
 }
 
@@ -944,43 +1092,67 @@ static long kernel_memory(void)
 	return kb;
 }
 
+/* Bytes of what zswap has itself: objects, and an entry for each */
+static double zswap_memory(void)
+{
+	const char *slab = "/sys/kernel/slab/zswap_entry/", *zswap = "/sys/kernel/debug/zswap/";
+	double objects = number(slab, "objs_per_slab");
+
+	if (objects <= 0)
+		return 0;
+	return number(zswap, "stored_pages") *
+	       (PG << (int)number(slab, "order")) / objects +
+	       field("/proc/vmstat", "nr_zspages") * (double)PG;
+}
+
 static void job_meta(char **arg)
 {
 	static const char *const keys[] = { "Slab", "VmallocUsed" };
 	size_t bytes = strtoul(arg[1], NULL, 0) * MB, pages = bytes / PG, left;
-	long before[2], all;
-	const char *dev;
+	bool zero = strstr(arg[0], "zero"), written = strstr(arg[0], "-disk");
+	long before[2], all, n;
+	const char *dev, *backend = arg[0];
 	char name[64], *p;
 
 	/* what sits in the per-CPU lists is not counted: keep them short */
 	must_put("/proc/sys/vm/percpu_pagelist_high_fraction", "100000");
 	join_cgroup();
 	p = region(bytes);
-	fill_quickly(p, pages, 0);
+	if (zero)
+		memset(p, 0, bytes);
+	else
+		fill_quickly(p, pages, 0);
 	/* what is allocated once, and kept: requests, per-CPU slabs */
-	dev = setup_backend(arg[0]);
+	if (!strncmp(backend, "vswap", 5))
+		backend = written ? "zswap-ssd" : "vswap";
+	dev = setup_backend(backend);
+	if (backend != arg[0])
+		must_put(POOL_PERCENT, "90");
 	pageout(p, pages / 10);
 	settle();
-	if (swapoff(dev))
-		die("swapoff %s", dev);
+	if (dev ? swapoff(dev) : madvise(p, bytes, MADV_POPULATE_READ))
+		die("cannot have it back");
 	quiesce();
-	all = kernel_memory();
+	all = kernel_memory() - zswap_memory() / 1024;
 	for (int i = 0; i < 2; i++)
 		before[i] = meminfo(keys[i]);
-	if (swapon(dev, 0))
+	if (dev && swapon(dev, 0))
 		die("swapon %s", dev);
 	pageout(p, pages);
 	all_out(p, pages, &left);
+	if (written)
+		write_back("0", &n);
+	all_out(p, pages, &left);
 	/* not quiesce(): it would drop the shadows */
 	put("/proc/sys/vm/compact_memory", "1");
-	result("meta-bytes", (kernel_memory() - all) * 1024.0 / pages);
+	result("meta-bytes", ((kernel_memory() - all) * 1024.0 - zswap_memory()) / pages);
 	for (int i = 0; i < 2; i++) {
 		snprintf(name, sizeof(name), "meta-%s-bytes", keys[i]);
 		result(name, (meminfo(keys[i]) - before[i]) * 1024.0 / pages);
 	}
 	munmap(p, bytes);
 	quiesce();
-	result("meta-idle-bytes", (kernel_memory() - all) * 1024.0 / pages);
+	result("meta-idle-bytes", ((kernel_memory() - all) * 1024.0 - zswap_memory()) / pages);
 }
 
 /* ---- usemem ---- */
@@ -1023,6 +1195,7 @@ static const struct job {
 	void (*run)(char **arg);
 } jobs[] = {
 	{ "pages", 4, job_pages },
+	{ "back", 4, job_back },
 	{ "push", 4, job_push },
 	{ "pull", 4, job_pull },
 	{ "swapon", 2, job_swapon },

@@ -135,7 +135,7 @@ static void kdev_check(struct kunit *test, unsigned long used)
 	for (i = 0; i < clusters_nr(si); i++) {
 		ci = si->cluster_info + i;
 		spin_lock(&ci->lock);
-		KUNIT_EXPECT_TRUE(test, cluster_consistent(ci));
+		KUNIT_EXPECT_TRUE(test, cluster_consistent(si, ci));
 		spin_unlock(&ci->lock);
 	}
 	for (i = 0; i < swap_slots_end(si); i++)
@@ -160,38 +160,38 @@ static void swap_cluster_inconsistent(struct kunit *test)
 	ci = swap_cluster_lock(si, offset);
 	swp_tb = __swap_table_get(ci, offset);
 	all = swp_tb_set_count(swp_tb, SWP_TB_COUNT_MAX);
-	KUNIT_EXPECT_TRUE(test, cluster_consistent(ci));
+	KUNIT_EXPECT_TRUE(test, cluster_consistent(si, ci));
 	/* a slot that is lost, counted twice, or that nobody refers to */
 	ci->count++;
-	KUNIT_EXPECT_FALSE(test, cluster_consistent(ci));
+	KUNIT_EXPECT_FALSE(test, cluster_consistent(si, ci));
 	ci->count--;
 	__swap_table_set(ci, offset, SWP_TB_NULL);
-	KUNIT_EXPECT_FALSE(test, cluster_consistent(ci));
+	KUNIT_EXPECT_FALSE(test, cluster_consistent(si, ci));
 	__swap_table_set(ci, offset, swp_tb_set_count(swp_tb, 0));
-	KUNIT_EXPECT_FALSE(test, cluster_consistent(ci));
+	KUNIT_EXPECT_FALSE(test, cluster_consistent(si, ci));
 	/* counts that are here and there, or neither */
 	__swap_table_set(ci, offset, all);
-	KUNIT_EXPECT_FALSE(test, cluster_consistent(ci));
+	KUNIT_EXPECT_FALSE(test, cluster_consistent(si, ci));
 	ci->extend = extend;
-	KUNIT_EXPECT_FALSE(test, cluster_consistent(ci));
+	KUNIT_EXPECT_FALSE(test, cluster_consistent(si, ci));
 	extend[offset % SWAPFILE_CLUSTER] = SWP_TB_COUNT_MAX;
-	KUNIT_EXPECT_TRUE(test, cluster_consistent(ci));
+	KUNIT_EXPECT_TRUE(test, cluster_consistent(si, ci));
 	__swap_table_set(ci, offset, swp_tb);
-	KUNIT_EXPECT_FALSE(test, cluster_consistent(ci));
+	KUNIT_EXPECT_FALSE(test, cluster_consistent(si, ci));
 	ci->extend = NULL;
 	/* a state that is not so */
 	ci->state = CLUSTER_FREE;
-	KUNIT_EXPECT_FALSE(test, cluster_consistent(ci));
+	KUNIT_EXPECT_FALSE(test, cluster_consistent(si, ci));
 	ci->state = CLUSTER_FULL;
-	KUNIT_EXPECT_FALSE(test, cluster_consistent(ci));
+	KUNIT_EXPECT_FALSE(test, cluster_consistent(si, ci));
 	ci->state = CLUSTER_NONFULL;
 	/* what a slot had before it was freed */
 	if (ci->memcg_ids) {
 		__swap_cluster_set_memcg(ci, offset + 1, 1, USHRT_MAX);
-		KUNIT_EXPECT_FALSE(test, cluster_consistent(ci));
+		KUNIT_EXPECT_FALSE(test, cluster_consistent(si, ci));
 		__swap_cluster_set_memcg(ci, offset + 1, 1, 0);
 	}
-	KUNIT_EXPECT_TRUE(test, cluster_consistent(ci));
+	KUNIT_EXPECT_TRUE(test, cluster_consistent(si, ci));
 	swap_cluster_unlock(ci);
 
 	spin_lock(&si->lock);
@@ -617,11 +617,84 @@ static void swap_cluster_marks(struct kunit *test)
 	kdev_check(test, 0);
 }
 
-/* The last slots of 16 TiB, all of those in front of which are taken. */
+#ifdef CONFIG_VSWAP
+static void kdev_set_backing(struct kunit *test, struct swap_cluster_info *ci,
+			     unsigned long offset, unsigned long word,
+			     unsigned long was)
+{
+	KUNIT_EXPECT_EQ(test, was, swap_backing_get(ci, offset));
+	KUNIT_ASSERT_EQ(test, 0, swap_backing_set(ci, offset, 1, word));
+	swap_cluster_lock(test->priv, offset);
+	KUNIT_EXPECT_TRUE(test, cluster_consistent(test->priv, ci));
+	swap_cluster_unlock(ci);
+	KUNIT_EXPECT_EQ(test, word, swap_backing_get(ci, offset));
+}
+
+/* A virtual table comes with the first word and goes with the last. */
+static void swap_cluster_backing(struct kunit *test)
+{
+	struct swap_info_struct *si = test->priv;
+	unsigned long offset = kdev_alloc(si, 2);
+	struct swap_cluster_info *ci;
+
+	KUNIT_ASSERT_NE(test, 0UL, offset);
+	ci = swap_slot_cluster(si, offset);
+	KUNIT_EXPECT_FALSE(test, rcu_access_pointer(ci->backing));
+	KUNIT_EXPECT_EQ(test, SWP_VT_NONE, swap_backing_get(ci, offset));
+
+	kdev_set_backing(test, ci, offset, SWP_VT_POISON, SWP_VT_NONE);
+	KUNIT_EXPECT_EQ(test, SWP_VT_NONE, swap_backing_get(ci, offset + 1));
+	kdev_set_backing(test, ci, offset + 1, swp_vt_mk_phys(3, 77), SWP_VT_NONE);
+	/* of one kind, then of another: that is no third */
+	kdev_set_backing(test, ci, offset, swp_vt_mk_phys(3, 76), SWP_VT_POISON);
+	KUNIT_EXPECT_EQ(test, 2, ci->nr_backed);
+
+	swap_cluster_lock(si, offset);
+	/* one that a slot has which is free, and one that is not counted */
+	__swap_backing_set(ci, offset + 4, SWP_VT_POISON);
+	KUNIT_EXPECT_FALSE(test, cluster_consistent(si, ci));
+	__swap_backing_set(ci, offset + 4, SWP_VT_NONE);
+	ci->nr_backed++;
+	KUNIT_EXPECT_FALSE(test, cluster_consistent(si, ci));
+	ci->nr_backed--;
+	/* of the virtual device, what is nowhere is lost */
+	si->flags |= SWP_VSWAP;
+	KUNIT_EXPECT_FALSE(test, cluster_consistent(si, ci));
+	si->flags &= ~SWP_VSWAP;
+	KUNIT_EXPECT_TRUE(test, cluster_consistent(si, ci));
+
+	__swap_backing_set(ci, offset, SWP_VT_NONE);
+	KUNIT_EXPECT_TRUE(test, rcu_access_pointer(ci->backing));
+	KUNIT_EXPECT_EQ(test, swp_vt_mk_phys(3, 77),
+			__swap_backing_set(ci, offset + 1, SWP_VT_NONE));
+	KUNIT_EXPECT_FALSE(test, rcu_access_pointer(ci->backing));
+	/* nothing to say, and no table needed for that */
+	KUNIT_EXPECT_EQ(test, SWP_VT_NONE,
+			__swap_backing_set(ci, offset, SWP_VT_NONE));
+	swap_cluster_unlock(ci);
+
+	/* a new one is as empty as the first */
+	kdev_set_backing(test, ci, offset + 2, SWP_VT_POISON, SWP_VT_NONE);
+	KUNIT_EXPECT_EQ(test, SWP_VT_NONE, swap_backing_get(ci, offset + 1));
+	kdev_set_backing(test, ci, offset + 2, SWP_VT_NONE, SWP_VT_POISON);
+	KUNIT_EXPECT_EQ(test, 0, kdev_put(si, offset, 4));
+	kdev_check(test, 0);
+}
+#else
+static void swap_cluster_backing(struct kunit *test)
+{
+	kunit_skip(test, "no virtual device");
+}
+#endif
+
+/*
+ * The last slots of 16 TiB, all of those in front of which are taken; a virtual
+ * device is larger.
+ */
 static void swap_cluster_huge(struct kunit *test)
 {
 	struct swap_info_struct *si = test->priv;
-	const unsigned long max = (unsigned long)(1ULL << 32);
+	const unsigned long max = (unsigned long)(1ULL << (IS_ENABLED(CONFIG_VSWAP) ? 33 : 32));
 	const unsigned long first = max - 100UL * SWAPFILE_CLUSTER;
 	unsigned long end, offset, last = 0, n = 0, i;
 	struct swap_cluster_info *ci;
@@ -697,6 +770,7 @@ static struct kunit_case swap_cluster_cases[] = {
 	KUNIT_CASE_PARAM(swap_cluster_refused, kdev_gen_params),
 	KUNIT_CASE_PARAM(swap_cluster_range, kdev_gen_params),
 	KUNIT_CASE_PARAM(swap_cluster_marks, kdev_gen_params),
+	KUNIT_CASE_PARAM(swap_cluster_backing, kdev_gen_params),
 	KUNIT_CASE_PARAM(swap_cluster_huge, kdev_gen_params),
 	{}
 };

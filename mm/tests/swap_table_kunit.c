@@ -116,6 +116,60 @@ static void swap_table_set_count(struct kunit *test)
 		}
 }
 
+static const unsigned long offsets[] = {
+	1, 2, 511, 512, 0x12345678, (unsigned long)(1ULL << 32) - 1,
+	(unsigned long)(1ULL << 32), (unsigned long)(1ULL << 40) + 1,
+};
+
+/* The slot in front of another one */
+static void swap_table_rmap(struct kunit *test)
+{
+	unsigned long swp_tb;
+	unsigned int i;
+
+	if (!IS_ENABLED(CONFIG_VSWAP))
+		kunit_skip(test, "no virtual device");
+	for (i = 0; i < ARRAY_SIZE(offsets); i++) {
+		swp_tb = swp_tb_mk_rmap(offsets[i]);
+		expect_kind(test, swp_tb, false, false, false, false);
+		KUNIT_EXPECT_TRUE(test, swp_tb_is_rmap(swp_tb));
+		KUNIT_EXPECT_EQ(test, offsets[i], swp_tb_rmap(swp_tb));
+	}
+	KUNIT_EXPECT_FALSE(test, swp_tb_is_rmap(SWP_TB_NULL));
+	KUNIT_EXPECT_FALSE(test, swp_tb_is_rmap(SWP_TB_BAD));
+	for (i = 0; i < ARRAY_SIZE(pfns); i++)
+		KUNIT_EXPECT_FALSE(test, swp_tb_is_rmap(swp_tb_mk_pfn(pfns[i], 0)));
+	for (i = 0; i < ARRAY_SIZE(shadows); i++) {
+		swp_tb = swp_tb_mk_shadow(xa_mk_value(shadows[i]), 0);
+		KUNIT_EXPECT_FALSE(test, swp_tb_is_rmap(swp_tb));
+	}
+}
+
+/* Words of the virtual table: every type of device, and what is aligned */
+static void swap_table_words(struct kunit *test)
+{
+	unsigned int type, i;
+	unsigned long word;
+	void *object;
+
+	if (!IS_ENABLED(CONFIG_VSWAP))
+		kunit_skip(test, "no virtual device");
+	for (type = 0; type < MAX_SWAPFILES; type++)
+		for (i = 0; i < ARRAY_SIZE(offsets); i++) {
+			word = swp_vt_mk_phys(type, offsets[i]);
+			KUNIT_EXPECT_EQ(test, SWP_VT_PHYS, swp_vt_kind(word));
+			KUNIT_EXPECT_EQ(test, type, swp_vt_phys_type(word));
+			KUNIT_EXPECT_EQ(test, offsets[i], swp_vt_phys_offset(word));
+		}
+	object = kunit_kmalloc(test, 8, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, object);
+	word = swp_vt_mk_zswap(object);
+	KUNIT_EXPECT_EQ(test, SWP_VT_ZSWAP, swp_vt_kind(word));
+	KUNIT_EXPECT_PTR_EQ(test, object, swp_vt_zswap(word));
+	KUNIT_EXPECT_EQ(test, SWP_VT_NONE, swp_vt_kind(0));
+	KUNIT_EXPECT_EQ(test, SWP_VT_POISON, swp_vt_kind(SWP_VT_POISON));
+}
+
 /* Stepping through swap ptes changes the offset, and nothing else */
 static void swap_pte_move(struct kunit *test)
 {
@@ -156,6 +210,8 @@ static struct kunit_case swap_table_cases[] = {
 	KUNIT_CASE(swap_table_pfn),
 	KUNIT_CASE(swap_table_shadow),
 	KUNIT_CASE(swap_table_set_count),
+	KUNIT_CASE(swap_table_rmap),
+	KUNIT_CASE(swap_table_words),
 	KUNIT_CASE(swap_pte_move),
 	{}
 };

@@ -29,7 +29,7 @@
 #define MADV_PAGEOUT 21
 #endif
 
-#define TESTS 18
+#define TESTS 19
 #define HUGE_SIZE ((size_t)2 << 20)
 
 static size_t page;
@@ -47,10 +47,12 @@ static struct region {
 	{ .name = "anonymous", .size = 14 },
 	{ .name = "huge", .size = 8 },
 	{ .name = "memfd", .size = 8, .shared = 1 },
+	{ .name = "compressed", .size = 4 },
 	{ .name = "worker's", .size = 2 },
 };
 
-enum { ANON, HUGE_PAGES, MEMFD, WORKERS, REGIONS };
+/* All but the last are of parent and child; the first three go to the disk. */
+enum { ANON, HUGE_PAGES, MEMFD, COMPRESSED, WORKERS, REGIONS };
 
 /* All of a line is with the host before the machine can go. */
 static void say(const char *fmt, ...)
@@ -220,14 +222,52 @@ static size_t check(int who)
 	return want ? wrong : 1;
 }
 
+/* What is in there stays there when it is switched off. */
+static void zswap(const char *enabled)
+{
+	if (write_file("/sys/module/zswap/parameters/enabled", enabled))
+		die("zswap");
+}
+
+static long zswapped(void)
+{
+	FILE *f = fopen("/proc/meminfo", "r");
+	char line[128];
+	long kb = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "Zswapped: %ld", &kb);
+	if (f)
+		fclose(f);
+	return kb * 1024 / (long)page;
+}
+
+/* Slots of the virtual device, if there is one. */
+static long virtual_slots(void)
+{
+	FILE *f = fopen("/sys/kernel/debug/vswap/used", "r");
+	long n = 0;
+
+	if (f) {
+		if (fscanf(f, "%ld", &n) != 1)
+			n = -1;
+		fclose(f);
+	}
+	return n;
+}
+
 /* The last eighth stays, and one in front of it comes back for reading. */
 static void page_out(void)
 {
 	for (int r = 0; r < WORKERS; r++) {
 		size_t out = pages(r) / 8 * 7;
 
+		if (r == COMPRESSED)
+			zswap("Y");
 		if (madvise(regions[r].mem, out * page, MADV_PAGEOUT))
 			die("MADV_PAGEOUT");
+		if (r == COMPRESSED)
+			zswap("N");
 		for (size_t i = pages(r) / 8 * 6; i < out; i++)
 			(void)*(volatile unsigned char *)(regions[r].mem + i * page);
 	}
@@ -367,7 +407,8 @@ int main(int argc, char **argv)
 	for (int r = 0; r < WORKERS; r++) {
 		for (size_t i = 0; i < pages(r); i++)
 			fill(r, i, FIRST, 0);
-		total += pages(r);
+		if (r != COMPRESSED)
+			total += pages(r);
 	}
 	page_out();
 	/* what they share, and what they do not any more, is all on the disk */
@@ -386,7 +427,10 @@ int main(int argc, char **argv)
 	page_out();
 	before = used(disk);
 	say("# %ld slots used for %zu pages\n", before, total);
-	test(before > (long)total * 3 / 4, "memory of two processes is swapped out");
+	test(before - (virtual_slots() ? 0 : zswapped()) > (long)total * 3 / 4,
+	     "memory of two processes is swapped out");
+	say("# %ld pages in zswap, %ld slots of the virtual device\n", zswapped(), virtual_slots());
+	test(zswapped() > (long)pages(COMPRESSED) / 2, "and some of it is in zswap");
 
 	/* an image that does not fit, of all there is: little is reclaimed for it */
 	out = swapped_out();
@@ -454,8 +498,8 @@ int main(int argc, char **argv)
 	for (int r = 0; r < REGIONS; r++)
 		munmap(regions[r].mem, regions[r].size);
 	/* parts of the shell and of the initramfs may be on it */
-	say("# %ld slots used\n", used(disk));
-	test(used(disk) < 2048 && swapoff(disk) == 0, "nothing of theirs is left, swapoff");
+	say("# %ld slots used, %ld of the virtual device\n", used(disk), virtual_slots());
+	test(used(disk) < 2048 && virtual_slots() == 0 && swapoff(disk) == 0, "nothing of theirs is left, swapoff");
 	test(swapon(disk, 0) == 0 && used(disk) == 0, "swapon again, nothing is in use");
 	test(swapoff(disk) == 0, "swapoff again");
 	return failed;

@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * swapdemo: push pages with known contents out to a swap device, show where
- * they went, bring them back and check every byte. Four backends in turn: a
- * virtio disk, a swapfile on ext4, zram, and zswap in front of the disk.
+ * swapdemo [devices]: swap pages with known contents, show where they went, and
+ * check every byte.
+ *
+ * Without an argument: more memory in use than there is, and no swap device. All
+ * there is not room for is in zswap, by way of the virtual swap device. Then a disk
+ * comes, gets most of it, and goes again.
+ *
+ * devices: out and in on each kind of device in turn: a virtio disk, a swapfile on
+ * ext4, zram, and zswap in front of the disk.
+ *
  * What is shown comes from /proc and /sys, not from this program.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -230,15 +238,169 @@ zswap_off:
 	putchar('\n');
 }
 
-int main(void)
+/* ---- no device, then a disk ---- */
+
+#define STORY_MB 1024
+#define VSWAP "/sys/kernel/debug/vswap/"
+#define ZSWAP "/sys/module/zswap/parameters/"
+#define DISK "/dev/vda"
+
+static long number(const char *path)
 {
+	char buf[64];
+
+	return atol(read_file(path, buf, sizeof(buf)));
+}
+
+/* a line of /proc/meminfo, in kB */
+static long meminfo(const char *name)
+{
+	char buf[8192], want[64], *p;
+
+	snprintf(want, sizeof(want), "%s:", name);
+	p = strstr(read_file("/proc/meminfo", buf, sizeof(buf)), want);
+	return p ? atol(p + strlen(want)) : 0;
+}
+
+/*
+ * A slot that is not in zswap, not on the disk and not in the swap cache only is of
+ * a page of zeroes. What is on the disk and in the swap cache counts as on the disk.
+ */
+static void where(const char *step)
+{
+	static int lines;
+	long kb = page / 1024, used = number(VSWAP "used") * kb;
+	long zswap = meminfo("Zswapped"), disk = number(VSWAP "physical") * kb;
+	long cached = meminfo("SwapCached"), zero = used - zswap - disk - cached;
+
+	if (lines++ % 12 == 0)
+		printf("  %-34s %8s %8s %8s %9s %8s %8s %8s\n", "MB", "resident", "swapped",
+		       "in zswap", "(takes)", "on disk", "cached", "zero");
+	printf("  %-34s %8ld %8ld %8ld %9ld %8ld %8ld %8ld\n", step,
+	       meminfo("AnonPages") >> 10, used >> 10, zswap >> 10, meminfo("Zswap") >> 10,
+	       disk >> 10, cached >> 10, zero > 0 ? zero >> 10 : 0);
+	fflush(stdout);
+}
+
+/* one page in eight is zeroes; the others compress to a quarter or so */
+static void story_page(uint64_t *p, size_t nr, unsigned int round)
+{
+	if (nr % 8)
+		fill(p, nr, round);
+	else
+		memset(p, 0, page);
+}
+
+static int story_pass(unsigned char *mem, size_t pages, unsigned int round,
+		      unsigned int next, const char *what)
+{
+	uint64_t *want = malloc(page);
+	size_t wrong = 0, step = pages / 4;
+	char text[64];
+
+	for (size_t i = 0; want && i < pages; i++) {
+		uint64_t *p = (uint64_t *)(mem + i * page);
+
+		if (round) {
+			story_page(want, i, round);
+			wrong += !!memcmp(p, want, page);
+		}
+		if (next != round)
+			story_page(p, i, next);
+		if ((i + 1) % step == 0) {
+			snprintf(text, sizeof(text), "%s, %zu MB", what, (i + 1) * page >> 20);
+			where(text);
+		}
+	}
+	if (round)
+		printf("  every byte checked: %zu of %zu pages wrong\n", wrong, pages);
+	if (wrong || !want)
+		fail("contents changed");
+	free(want);
+	return failed;
+}
+
+/* Have zswap write back all but a little of what it has. */
+static void write_back(void)
+{
+	long old = -1, now = number(VSWAP "physical");
+	unsigned char *p = mmap(NULL, page, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	write_file(ZSWAP "max_pool_percent", "1");
+	/* it takes notice when there is one page more */
+	memset(p, 1, page);
+	madvise(p, page, MADV_PAGEOUT);
+	for (int i = 0; i < 600 && now != old; i++) {
+		sleep(1);
+		old = now;
+		now = number(VSWAP "physical");
+		if (i % 5 == 4)
+			where("zswap is writing");
+	}
+	munmap(p, page);
+	write_file(ZSWAP "max_pool_percent", "40");
+}
+
+static void story(void)
+{
+	size_t pages = ((size_t)STORY_MB << 20) / page;
+	unsigned char *mem = mmap(NULL, pages * page, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (mem == MAP_FAILED)
+		return fail("mmap");
+	printf("%d MB of data, %ld MB of memory, no swap device: /proc/swaps has nothing\n",
+	       STORY_MB, meminfo("MemTotal") >> 10);
+	if (write_file(ZSWAP "max_pool_percent", "40") || write_file(ZSWAP "enabled", "Y"))
+		return fail("zswap cannot be enabled");
+	where("at first");
+	story_pass(mem, pages, 0, 1, "written");
+	if (story_pass(mem, pages, 1, 2, "checked and rewritten"))
+		return;
+
+	printf("\nswapon of a disk, and zswap has to make room (max_pool_percent 1)\n");
+	if (swapon(DISK, 0))
+		return fail("swapon");
+	write_back();
+	where("written back");
+	printf("  swap used on the disk: %ld MB\n", used_kb(DISK) >> 10);
+	if (number(VSWAP "physical") < (long)pages / 8)
+		fail("little was written to the disk");
+
+	printf("\nswapoff of the disk: what is there goes back to zswap\n");
+	if (swapoff(DISK))
+		return fail("swapoff");
+	where("swapped off");
+	if (number(VSWAP "physical"))
+		fail("something is on a disk that is gone");
+	story_pass(mem, pages, 2, 2, "checked");
+	munmap(mem, pages * page);
+	where("given back");
+	if (number(VSWAP "used"))
+		fail("slots are left in use");
+	putchar('\n');
+}
+
+int main(int argc, char **argv)
+{
+	bool devices = argc > 1 && !strcmp(argv[1], "devices");
+
 	page = sysconf(_SC_PAGESIZE);
 	mkdir(CGROUP, 0755);
 	write_file(CGROUP "/cgroup.procs", "0");
-	demo("virtio disk", "/dev/vda", 0, 1);
-	demo("swapfile on ext4", "/swap/file", 0, 2);
-	demo("zram", "/dev/zram0", 0, 3);
-	demo("zswap over the disk", "/dev/vda", 1, 4);
+	if (!devices && access(VSWAP "used", F_OK)) {
+		puts("This kernel has no virtual swap device: nothing can be swapped without another one.\n");
+		devices = true;
+	}
+	if (devices) {
+		demo("virtio disk", "/dev/vda", 0, 1);
+		demo("swapfile on ext4", "/swap/file", 0, 2);
+		demo("zram", "/dev/zram0", 0, 3);
+		demo("zswap over the disk", "/dev/vda", 1, 4);
+	} else {
+		story();
+	}
 	puts(failed ? "swapdemo: FAILED" : "swapdemo: all data came back unchanged");
 	return failed;
 }

@@ -557,7 +557,8 @@ TEST_F_TIMEOUT(swap_ioerr, swapoff_read_error, 180)
 	char *p = swt_map(len);
 	pid_t pid;
 
-	if (variant->backend == SWT_ZSWAP)
+	/* what does not compress is behind the virtual device */
+	if (variant->backend == SWT_ZSWAP && !swt_is_virtual(self->dev))
 		SKIP(return, "what is in zswap can be read");
 	swt_fill_hard(p, len, 1);
 	ASSERT_EQ(pages, swt_pageout(p, len));
@@ -577,6 +578,133 @@ TEST_F_TIMEOUT(swap_ioerr, swapoff_read_error, 180)
 	swt_fill(p, len, 2);
 	ASSERT_EQ(pages, swt_pageout(p, len));
 	EXPECT_EQ(-1, swt_verify(p, len, 2));
+}
+
+/* zswap that has to write to a disk what it cannot keep */
+FIXTURE(swap_writeback)
+{
+	struct swt_ctx ctx;
+	struct swt_dev *dev;
+	size_t page;
+	char disk[SWT_PATH], max[SWT_PATH + 32];
+};
+
+/* failslab and the others as arm() has them; zswap cannot read what it stored */
+static int arm_zswap(struct swt_ctx *ctx)
+{
+	static const char * const value[][2] = {
+		{ "verbose", "0" }, { "task-filter", "Y" }, { "times", "-1" },
+		{ "probability", "100" },
+	};
+	char path[128];
+	unsigned int i;
+	int ret = 0;
+
+	if (access(DEBUGFS "/fail_zswap", F_OK))
+		return swt_skip("no fail_zswap");
+	for (i = 0; i < ARRAY_SIZE(value) && !ret; i++) {
+		snprintf(path, sizeof(path), DEBUGFS "/fail_zswap/%s", value[i][0]);
+		ret = swt_set(ctx, path, value[i][1]);
+	}
+	return ret;
+}
+
+FIXTURE_SETUP(swap_writeback)
+{
+	int ret;
+
+	self->page = swt_page();
+	ret = swt_begin(&self->ctx) ?:
+	      arm(&self->ctx) ?:
+	      arm_zswap(&self->ctx) ?:
+	      swt_dev_new(&self->ctx, &self->dev, SWT_ZSWAP, 4096) ?:
+	      dm_over(self->dev, self->disk) ?:
+	      swt_on(self->dev, 100, 0);
+	snprintf(self->max, sizeof(self->max), "%s/memory.zswap.max", self->ctx.cgroup);
+	if (!ret && (!self->ctx.cgroup[0] || access(self->max, W_OK)))
+		ret = swt_skip("no memory.zswap.max");
+	ret = swt_setup_done(&self->ctx, ret);
+	if (ret == SWT_SKIP)
+		SKIP(return, "%s", swt_msg());
+	ASSERT_EQ(0, ret) TH_LOG("%s", swt_msg());
+}
+
+FIXTURE_TEARDOWN_PARENT(swap_writeback)
+{
+	dm_set(self->disk, self->dev->max, IO_GOOD);
+	EXPECT_EQ(0, swt_end(&self->ctx)) TH_LOG("%s", swt_msg());
+}
+
+/*
+ * A page more makes room in zswap by writing another one. Everything in this that
+ * can fail does so once: memory, and reading what was compressed.
+ */
+TEST_F_TIMEOUT(swap_writeback, each_step, 300)
+{
+	size_t pages = 100, len = pages * self->page, i;
+	int n, missed = 0, round = 0;
+	long back = swt_vmstat("zswpwb");
+	char *p = swt_map(len);
+
+	ASSERT_NE(MAP_FAILED, p);
+	/* until there is nothing that could fail any more */
+	for (n = 1; n < 300 && missed < 10; n++, round++) {
+		swt_fill(p, len, round);
+		SWT_OK(swt_write(self->max, "%d", 1 << 20));
+		swt_pageout(p, len / 2);
+		/* full now */
+		SWT_OK(swt_write(self->max, "%d", 8192));
+		for (i = len / 2; i < len; i += 10 * self->page) {
+			fail_nth(n);
+			madvise(p + i, 10 * self->page, MADV_PAGEOUT);
+			missed = failed_nth() ? 0 : missed + 1;
+			fail_nth(0);
+		}
+		swt_wait_writeback();
+		EXPECT_EQ(-1, swt_verify(p, len, round)) TH_LOG("n = %d", n);
+	}
+	back = swt_vmstat("zswpwb") - back;
+	TH_LOG("up to the %dth failure, %ld pages written back", n, back);
+	EXPECT_LT(20, n);
+	EXPECT_LT(100, back);
+	SWT_OK(swt_write(self->max, "max"));
+	munmap(p, len);
+	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
+}
+
+/* What zswap cannot write is right, in memory, and goes when the disk is well. */
+TEST_F_TIMEOUT(swap_writeback, write_error, 180)
+{
+	size_t pages = 200, len = pages * self->page;
+	long back = swt_vmstat("zswpwb");
+	char *p = swt_map(len);
+	int i, io;
+
+	ASSERT_NE(MAP_FAILED, p);
+	for (io = IO_GOOD; io <= IO_NO_WRITE; io++) {
+		swt_fill(p, len, io);
+		SWT_OK(swt_write(self->max, "max"));
+		ASSERT_EQ(pages, swt_pageout(p, len));
+		SWT_OK(dm_set(self->disk, self->dev->max, io));
+		SWT_OK(swt_write(self->max, "%d", 8192));
+		swt_reclaim(&self->ctx, len);
+		for (i = 0; i < 3; i++) {
+			/* a few pages come, others have to go */
+			swt_verify(p + i * self->page, 1, io);
+			swt_madvise_pageout(p, len, false);
+			swt_wait_writeback();
+		}
+		EXPECT_EQ(-1, swt_verify(p, len, io));
+	}
+	SWT_OK(dm_set(self->disk, self->dev->max, IO_GOOD));
+	for (i = 0; i < 10 && (swt_pageout(p, len) != pages ||
+			       swt_drop_cache(&self->ctx, p, len)); i++)
+		swt_wait_writeback();
+	EXPECT_EQ(pages, swt_swapped(p, len));
+	EXPECT_LT(back, swt_vmstat("zswpwb"));
+	EXPECT_EQ(-1, swt_verify(p, len, IO_NO_WRITE));
+	munmap(p, len);
+	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
 }
 
 FIXTURE(swap_enomem_large)

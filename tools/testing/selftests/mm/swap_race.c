@@ -308,8 +308,16 @@ FIXTURE_TEARDOWN_PARENT(swap_race)
 	EXPECT_EQ(0, swt_end(&self->ctx)) TH_LOG("%s", swt_msg());
 }
 
-/* 10,000 races for a page of each kind, however small the tests are to be. */
-#define RACES	10000UL
+/*
+ * Races for a page of each kind: SWAP_TEST_RACES, or 10,000, however small the tests
+ * are to be.
+ */
+static unsigned long races(void)
+{
+	const char *n = getenv("SWAP_TEST_RACES");
+
+	return n ? strtoul(n, NULL, 0) : 10000;
+}
 
 static int race_all(struct swt_ctx *ctx, struct swt_dev *dev, struct track *t,
 		    enum memory kind)
@@ -317,12 +325,12 @@ static int race_all(struct swt_ctx *ctx, struct swt_dev *dev, struct track *t,
 	unsigned long n, before = swt_vmstat("pswpin");
 
 	t->check_pfn = true;
-	for (n = 0; n < RACES; n += BATCH)
+	for (n = 0; n < races(); n += BATCH)
 		if (race_batch(ctx, t, kind, n, true))
 			return -1;
 	n = swt_vmstat("pswpin") - before;
 	/* those of KSM are few, and others need not be written when it begins */
-	if (n < (kind == KSM ? RACES / BATCH : RACES / 2))
+	if (n < (kind == KSM ? races() / BATCH : races() / 2))
 		return swt_fail("only %lu pages were read", n);
 	return swt_wait_used(ctx, dev, 0);
 }

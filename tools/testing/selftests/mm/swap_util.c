@@ -689,9 +689,21 @@ long swt_used_path(const char *path, long *size, int *prio)
 	return used;
 }
 
+#define VSWAP	"/sys/kernel/debug/vswap/"
+
+bool swt_is_virtual(struct swt_dev *d)
+{
+	return d->backend == SWT_ZSWAP && !access(VSWAP "used", R_OK);
+}
+
 long swt_used(struct swt_dev *d)
 {
-	return swt_used_path(d->path, NULL, NULL);
+	long used = swt_used_path(d->path, NULL, NULL);
+
+	/* what zswap has takes none there */
+	if (used >= 0 && swt_is_virtual(d))
+		used += swt_read_long(VSWAP "used") - swt_read_long(VSWAP "physical");
+	return used;
 }
 
 /*

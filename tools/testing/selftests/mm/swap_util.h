@@ -22,7 +22,7 @@
 #include "../kselftest.h"
 
 #define SWT_SKIP	1	/* returned when the machine lacks something */
-#define SWT_MAX_DEVS	4
+#define SWT_MAX_DEVS	9
 #define SWT_PATH	256
 #define SWT_CLUSTER	512UL	/* slots of the largest cluster there is */
 
@@ -127,6 +127,8 @@ int swt_off(struct swt_dev *d, int seconds);
 /* pages, or -1 if the device is not in /proc/swaps; @prio may be NULL */
 long swt_used_path(const char *path, long *size, int *prio);
 long swt_used(struct swt_dev *d);
+/* Is what swaps to it on a device only if zswap does not take it? */
+bool swt_is_virtual(struct swt_dev *d);
 /* the same without slots that are in nobody's hands */
 long swt_used_exact(struct swt_dev *d);
 int swt_wait_used(struct swt_ctx *ctx, struct swt_dev *d, long pages);

@@ -1,0 +1,1058 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The virtual swap device: zswap without a swapfile, what goes from there to a disk,
+ * and swapoff of that.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "../kselftest_harness.h"
+#include "swap_util.h"
+
+#define DEBUGFS		"/sys/kernel/debug"
+#define VSWAP		DEBUGFS "/vswap/"
+#define ZSWAP		"/sys/module/zswap/parameters/"
+#define KSM		"/sys/kernel/mm/ksm/"
+
+static long vswap_stat(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), VSWAP "%s", name);
+	return swt_read_long(path);
+}
+
+/* What has been freed may still be on its way, or in the swap cache. */
+static int vswap_wait(struct swt_ctx *ctx, const char *name, long value)
+{
+	double start = swt_now();
+	long n;
+
+	while ((n = vswap_stat(name)) != value) {
+		if (swt_now() - start > 20)
+			return swt_fail("vswap/%s is %ld after 20 seconds, not %ld",
+					name, n, value);
+		swt_wait_writeback();
+		swt_reclaim(ctx, 1 << 20);
+		usleep(50000);
+	}
+	return 0;
+}
+
+static int cgroup_set(struct swt_ctx *ctx, const char *name, const char *fmt, ...)
+{
+	char path[SWT_PATH + 64], value[64];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(value, sizeof(value), fmt, ap);
+	va_end(ap);
+	snprintf(path, sizeof(path), "%s/%s", ctx->cgroup, name);
+	if (!ctx->cgroup[0] || access(path, W_OK))
+		return swt_skip("no %s", name);
+	return swt_write(path, "%s", value);
+}
+
+static long cgroup_get(struct swt_ctx *ctx, const char *name)
+{
+	char path[SWT_PATH + 64];
+
+	snprintf(path, sizeof(path), "%s/%s", ctx->cgroup, name);
+	return swt_read_long(path);
+}
+
+static int zswap_set(struct swt_ctx *ctx, const char *name, const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), ZSWAP "%s", name);
+	if (access(path, W_OK))
+		return swt_skip("no zswap");
+	return swt_set(ctx, path, value);
+}
+
+static int vswap_begin(struct swt_ctx *ctx)
+{
+	int ret = swt_begin(ctx);
+
+	if (ret)
+		return ret;
+	if (access(DEBUGFS "/zswap", F_OK))
+		mount("none", DEBUGFS, "debugfs", 0, NULL);
+	if (access(VSWAP "used", R_OK))
+		return swt_skip("no virtual swap device");
+	return zswap_set(ctx, "compressor", "lzo") ?:
+	       zswap_set(ctx, "max_pool_percent", "30");
+}
+
+/* A quarter of each page is noise: it compresses, but not to nothing. */
+static void fill(char *p, size_t len, unsigned long seed)
+{
+	size_t i, page = swt_page();
+
+	for (i = 0; i < len; i += page) {
+		swt_fill_hard(p + i, page, seed + i);
+		memset(p + i + page / 4, 'a' + (seed + i) / page % 26, page * 3 / 4);
+	}
+}
+
+static bool verify(char *p, size_t len, unsigned long seed)
+{
+	size_t i, page = swt_page();
+	char want[65536];
+
+	for (i = 0; i < len; i += page) {
+		swt_fill_hard(want, page, seed + i);
+		memset(want + page / 4, 'a' + (seed + i) / page % 26, page * 3 / 4);
+		if (memcmp(want, p + i, page))
+			return false;
+	}
+	return true;
+}
+
+/* Nothing but zswap */
+FIXTURE(vswap_alone)
+{
+	struct swt_ctx ctx;
+	size_t page;
+	long used;
+};
+
+FIXTURE_SETUP(vswap_alone)
+{
+	int ret;
+
+	self->page = swt_page();
+	ret = vswap_begin(&self->ctx) ?:
+	      zswap_set(&self->ctx, "enabled", "Y");
+	if (!ret && self->ctx.other_swap)
+		ret = swt_skip("there is swap space");
+	ret = swt_setup_done(&self->ctx, ret);
+	if (ret == SWT_SKIP)
+		SKIP(return, "%s", swt_msg());
+	ASSERT_EQ(0, ret) TH_LOG("%s", swt_msg());
+	self->used = vswap_stat("used");
+}
+
+FIXTURE_TEARDOWN_PARENT(vswap_alone)
+{
+	EXPECT_EQ(0, swt_end(&self->ctx)) TH_LOG("%s", swt_msg());
+}
+
+/* Four times as much memory in use as there is. */
+TEST_F_TIMEOUT(vswap_alone, working_set, 600)
+{
+	size_t max = 16 << 20, len = 4 * max, i, step = 1 << 20;
+	double end = swt_now() + swt_seconds(20);
+	unsigned long rounds = 0;
+	char *p = swt_map(len);
+
+	ASSERT_NE(MAP_FAILED, p);
+	if (cgroup_set(&self->ctx, "memory.max", "%zu", max))
+		SKIP(return, "%s", swt_msg());
+	/* the compressed memory counts, too */
+	ASSERT_EQ(0, cgroup_set(&self->ctx, "memory.max", "%zu", 3 * max));
+	fill(p, len, 0);
+	EXPECT_LT(self->used, vswap_stat("used"));
+	while (swt_now() < end) {
+		for (i = 0; i < len; i += step)
+			if (!verify(p + i, step, i))
+				break;
+		ASSERT_EQ(len, i) TH_LOG("round %lu", rounds);
+		rounds++;
+	}
+	TH_LOG("%lu rounds, %ld slots, %ld kB of tables", rounds,
+	       vswap_stat("used"), vswap_stat("table_bytes") / 1024);
+	EXPECT_EQ(0, vswap_stat("physical"));
+	munmap(p, len);
+	SWT_OK(vswap_wait(&self->ctx, "used", self->used));
+}
+
+/* MADV_PAGEOUT, zeroes, fork and parts that go. */
+TEST_F_TIMEOUT(vswap_alone, contents, 300)
+{
+	size_t pages = 1000, len = pages * self->page, i;
+	char *p = swt_map(len);
+	pid_t pid;
+	int round;
+
+	for (round = 0; round < 5; round++) {
+		fill(p, len, 0);
+		for (i = 0; i < pages; i += 5)
+			memset(p + i * self->page, 0, self->page);
+		ASSERT_EQ(pages, swt_pageout(p, len));
+		EXPECT_EQ(self->used + (long)pages, vswap_stat("used"));
+		pid = swt_fork();
+		for (i = 0; i < pages; i++) {
+			if (i % 5 == 0)
+				EXPECT_TRUE(swt_is_zero(p + i * self->page, self->page));
+			if (i % 7 == 1)
+				madvise(p + i * self->page, self->page, MADV_DONTNEED);
+		}
+		if (!pid)
+			_exit(0);
+		EXPECT_EQ(0, swt_wait(pid));
+		swt_pageout(p, len);
+	}
+	munmap(p, len);
+	SWT_OK(vswap_wait(&self->ctx, "used", self->used));
+}
+
+/* How long the one that takes all memory went on, and how the others did. */
+struct hog {
+	size_t pages;		/* that it got */
+	long refused;		/* that zswap has not taken meanwhile */
+	double stuck;		/* seconds from when all had been refused to its end, or -1 */
+	double full;		/* seconds from the pool's being full to its end, or -1 */
+	double gap;		/* the longest somebody else waited for a page */
+};
+
+static long refusals(void)
+{
+	return swt_read_long(DEBUGFS "/zswap/reject_compress_poor") +
+	       swt_read_long(DEBUGFS "/zswap/reject_compress_fail");
+}
+
+/*
+ * A process takes memory until it is killed. This one needs a few pages now and
+ * then, and looks how far the other is.
+ */
+static void run_hog(struct hog *hog, size_t len, bool hard)
+{
+	size_t *pages = mmap(NULL, swt_page(), PROT_READ | PROT_WRITE,
+				      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	long limit_hit = swt_read_long(DEBUGFS "/zswap/pool_limit_hit"), before = refusals();
+	size_t i, page = swt_page();
+	double now, last = swt_now();
+	pid_t pid = swt_fork();
+	char *p;
+
+	if (!pid) {
+		swt_write("/proc/self/oom_score_adj", "1000");
+		p = swt_map(len);
+		for (i = 0; i < len; i += page) {
+			if (hard)
+				swt_fill_hard(p + i, page, i);
+			else
+				fill(p + i, page, i);
+			__atomic_add_fetch(pages, 1, __ATOMIC_RELAXED);
+		}
+		_exit(0);
+	}
+	*hog = (struct hog){ .full = -1, .stuck = -1 };
+	while (!waitpid(pid, NULL, WNOHANG)) {
+		p = swt_map(16 * page);
+		memset(p, 1, 16 * page);
+		munmap(p, 16 * page);
+		now = swt_now();
+		if (now - last > hog->gap)
+			hog->gap = now - last;
+		if (hog->full < 0 && swt_read_long(DEBUGFS "/zswap/pool_limit_hit") > limit_hit)
+			hog->full = now;
+		hog->refused = refusals() - before;
+		i = __atomic_load_n(pages, __ATOMIC_RELAXED);
+		if (hog->stuck < 0 && i && hog->refused >= (long)i)
+			hog->stuck = now;
+		usleep(20000);
+		last = swt_now();
+	}
+	hog->pages = __atomic_load_n(pages, __ATOMIC_RELAXED);
+	if (hog->full >= 0)
+		hog->full = last - hog->full;
+	if (hog->stuck >= 0)
+		hog->stuck = last - hog->stuck;
+	munmap(pages, page);
+}
+
+/* Nothing that says how fast machines are may be asked of one that is emulated. */
+static double patience(void)
+{
+	return swt_scale() < 1 ? 60 : 10;
+}
+
+/*
+ * What does not compress stays, and whoever has too much of it is killed: when all of
+ * it has been tried once or a few times, not again and again.
+ */
+static int hog_killed(struct hog *hog, size_t len)
+{
+	size_t pages = hog->pages;
+
+	if (pages >= len / swt_page())
+		return swt_fail("it got all that it wanted");
+	if (hog->stuck > patience())
+		return swt_fail("it went on for %.1f seconds when all had been refused",
+				hog->stuck);
+	if (hog->refused > 5 * (long)pages + 10000)
+		return swt_fail("%ld refusals of %zu pages", hog->refused, pages);
+	return 0;
+}
+
+TEST_F_TIMEOUT(vswap_alone, incompressible, 300)
+{
+	size_t max = 24 << 20;
+	struct hog hog;
+
+	if (cgroup_set(&self->ctx, "memory.max", "%zu", max))
+		SKIP(return, "%s", swt_msg());
+	run_hog(&hog, 3 * max, true);
+	TH_LOG("killed with %zu pages, %ld refusals, %.1f seconds after all had been",
+	       hog.pages, hog.refused, hog.stuck);
+	SWT_OK(hog_killed(&hog, 3 * max));
+	SWT_OK(vswap_wait(&self->ctx, "used", self->used));
+}
+
+/* What was in zswap a moment ago counts no more against the limit. */
+TEST_F_TIMEOUT(vswap_alone, limit, 300)
+{
+	size_t max = 8 << 20, len = 10 << 20;
+	int i, rounds = swt_scaled(10, 4);
+	pid_t pid;
+
+	if (cgroup_set(&self->ctx, "memory.max", "%zu", max))
+		SKIP(return, "%s", swt_msg());
+	ASSERT_EQ(0, cgroup_set(&self->ctx, "memory.zswap.max", "%zu", max / 4));
+	for (i = 0; i < rounds; i++) {
+		pid = swt_fork();
+		if (!pid) {
+			char *p = swt_map(len);
+
+			fill(p, len, i);
+			_exit(!verify(p, len, i));
+		}
+		/* each has all of it in turn, at once */
+		EXPECT_EQ(0, swt_wait(pid)) TH_LOG("round %d", i);
+	}
+	SWT_OK(vswap_wait(&self->ctx, "used", self->used));
+}
+
+/*
+ * Of what is swapped out together most comes back, again and again: the few slots
+ * that stay in use must not have a cluster's tables each.
+ */
+TEST_F_TIMEOUT(vswap_alone, few_stay, 300)
+{
+	size_t pages = 2048, keep = 512, rounds = swt_scaled(30, 12);
+	size_t len = pages * self->page, r, i;
+	char *stay = swt_map(rounds * pages / keep * self->page), *p, *to = stay;
+	long bytes, first = 0, used;
+
+	ASSERT_NE(MAP_FAILED, stay);
+	for (r = 0; r < rounds; r++) {
+		p = swt_map(len);
+		ASSERT_NE(MAP_FAILED, p);
+		/* no zeroes for the ones that stay */
+		memset(p, 0, len);
+		for (i = 0; i < pages; i += keep)
+			memset(p + i * self->page, 1 + r + i / keep, self->page);
+		ASSERT_EQ(pages, swt_pageout(p, len));
+		if (!r)
+			first = vswap_stat("table_bytes");
+		for (i = 0; i < pages; i += keep, to += self->page)
+			ASSERT_NE(MAP_FAILED, mremap(p + i * self->page, self->page, self->page,
+						     MREMAP_MAYMOVE | MREMAP_FIXED, to));
+		munmap(p, len);
+	}
+	bytes = vswap_stat("table_bytes");
+	used = vswap_stat("used") - self->used;
+	TH_LOG("%ld slots in use, %ld kB of tables, %ld kB after the first round",
+	       used, bytes >> 10, first >> 10);
+	EXPECT_EQ(rounds * pages / keep, used);
+	EXPECT_GT(2 * first, bytes);
+	for (r = 0, to = stay; r < rounds; r++)
+		for (i = 0; i < pages; i += keep, to += self->page)
+			EXPECT_EQ((char)(1 + r + i / keep), to[7]);
+	munmap(stay, rounds * pages / keep * self->page);
+	SWT_OK(vswap_wait(&self->ctx, "used", self->used));
+}
+
+/* Wait until both have come for the n-th time; without sleeping, but not forever. */
+static void meet(unsigned long *turn, unsigned long n)
+{
+	double start = swt_now();
+
+	__atomic_add_fetch(turn, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(turn, __ATOMIC_SEQ_CST) < 2 * n)
+		if (swt_now() - start > 30)
+			break;
+}
+
+/*
+ * What is stored last in a virtual table takes the table along, which somebody else
+ * may just be looking at.
+ */
+TEST_F_TIMEOUT(vswap_alone, table_goes, 300)
+{
+	unsigned long rounds = swt_scaled(20000, 1000), i;
+	unsigned long *turn = mmap(NULL, self->page, PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char *p = mmap(NULL, self->page, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned long out = 0;
+	pid_t pid;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "one CPU");
+	ASSERT_NE(MAP_FAILED, turn);
+	ASSERT_NE(MAP_FAILED, p);
+	pid = swt_fork();
+	for (i = 1; i <= rounds; i++) {
+		if (pid) {
+			*p = i;
+			madvise(p, self->page, MADV_PAGEOUT);
+			out += vswap_stat("used") > self->used;
+		}
+		/* at the same time */
+		meet(turn, 2 * i - 1);
+		if (__atomic_load_n(p, __ATOMIC_RELAXED) != (char)i)
+			break;
+		/* what two have in their page tables MADV_PAGEOUT leaves alone */
+		if (!pid)
+			madvise(p, self->page, MADV_DONTNEED);
+		meet(turn, 2 * i);
+	}
+	if (!pid)
+		_exit(i <= rounds);
+	EXPECT_EQ(rounds + 1, i);
+	EXPECT_EQ(0, swt_wait(pid));
+	TH_LOG("%lu of %lu times out", out, rounds);
+	EXPECT_LT(rounds / 2, out);
+	munmap(p, self->page);
+	munmap(turn, self->page);
+	SWT_OK(vswap_wait(&self->ctx, "used", self->used));
+}
+
+/* A disk behind it */
+FIXTURE(vswap_disk)
+{
+	struct swt_ctx ctx;
+	struct swt_dev *dev;
+	size_t page;
+	long used, physical;
+};
+
+FIXTURE_VARIANT(vswap_disk)
+{
+	enum swt_backend backend;
+};
+
+FIXTURE_VARIANT_ADD(vswap_disk, disk)
+{
+	.backend = SWT_DISK,
+};
+
+FIXTURE_VARIANT_ADD(vswap_disk, disk_rotational)
+{
+	.backend = SWT_DISK_ROT,
+};
+
+FIXTURE_VARIANT_ADD(vswap_disk, swapfile)
+{
+	.backend = SWT_FILE,
+};
+
+FIXTURE_VARIANT_ADD(vswap_disk, zram)
+{
+	.backend = SWT_ZRAM,
+};
+
+FIXTURE_SETUP(vswap_disk)
+{
+	int ret;
+
+	self->page = swt_page();
+	ret = vswap_begin(&self->ctx) ?:
+	      swt_dev_new(&self->ctx, &self->dev, variant->backend, 8192) ?:
+	      swt_on(self->dev, 1000, 0) ?:
+	      zswap_set(&self->ctx, "enabled", "Y");
+	ret = swt_setup_done(&self->ctx, ret);
+	if (ret == SWT_SKIP)
+		SKIP(return, "%s", swt_msg());
+	ASSERT_EQ(0, ret) TH_LOG("%s", swt_msg());
+	self->used = vswap_stat("used");
+	self->physical = vswap_stat("physical");
+}
+
+FIXTURE_TEARDOWN_PARENT(vswap_disk)
+{
+	EXPECT_EQ(0, swt_end(&self->ctx)) TH_LOG("%s", swt_msg());
+}
+
+/* Have the pages out, most of them written back. Returns how many are. */
+static long written_back(struct swt_ctx *ctx, char *p, size_t len)
+{
+	int i;
+
+	if (cgroup_set(ctx, "memory.zswap.max", "%d", 128 << 10))
+		return -1;
+	swt_pageout(p, len);
+	for (i = 0; i < 3; i++) {
+		swt_wait_writeback();
+		swt_drop_cache(ctx, p, len);
+	}
+	cgroup_set(ctx, "memory.zswap.max", "max");
+	return vswap_stat("physical");
+}
+
+TEST_F_TIMEOUT(vswap_disk, writeback, 300)
+{
+	size_t pages = 2000, len = pages * self->page;
+	char *p = swt_map(len);
+	int round;
+	long n;
+
+	for (round = 0; round < 3; round++) {
+		fill(p, len, 0);
+		n = written_back(&self->ctx, p, len) - self->physical;
+		EXPECT_LT((long)pages / 2, n);
+		EXPECT_EQ(self->used + (long)pages, vswap_stat("used"));
+		EXPECT_EQ(n, swt_used(self->dev));
+		EXPECT_EQ(n * (long)self->page, cgroup_get(&self->ctx, "memory.swap.current"));
+		EXPECT_TRUE(verify(p, len, 0)) TH_LOG("round %d", round);
+	}
+	TH_LOG("%ld of %zu pages", n, pages);
+	munmap(p, len);
+	SWT_OK(vswap_wait(&self->ctx, "used", self->used));
+	EXPECT_EQ(self->physical, vswap_stat("physical"));
+	EXPECT_EQ(0, cgroup_get(&self->ctx, "memory.swap.current"));
+	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
+}
+
+/* swapoff takes all that is behind, whoever has it in front */
+TEST_F_TIMEOUT(vswap_disk, swapoff, 300)
+{
+	size_t pages = 1500, len = pages * self->page;
+	char *p = swt_map(len);
+	pid_t pid[3];
+	int i, go[2];
+	char c;
+
+	fill(p, len, 7);
+	EXPECT_LT((long)pages / 2, written_back(&self->ctx, p, len));
+	ASSERT_EQ(0, pipe(go));
+	for (i = 0; i < 3; i++) {
+		pid[i] = swt_fork();
+		if (!pid[i]) {
+			close(go[1]);
+			if (i == 1 && !verify(p, len, 7))
+				_exit(1);
+			if (read(go[0], &c, 1) < 0)
+				_exit(2);
+			_exit(i == 2 ? 0 : !verify(p, len, 7));
+		}
+	}
+	SWT_OK(swt_off(self->dev, 60));
+	EXPECT_EQ(self->physical, vswap_stat("physical"));
+	EXPECT_TRUE(verify(p, len, 7));
+	close(go[1]);
+	for (i = 0; i < 3; i++)
+		EXPECT_EQ(0, swt_wait(pid[i])) TH_LOG("child %d", i);
+	close(go[0]);
+	munmap(p, len);
+	SWT_OK(vswap_wait(&self->ctx, "used", self->used));
+}
+
+/* Without memory for it nothing is lost, and the next try is good. */
+TEST_F_TIMEOUT(vswap_disk, swapoff_enomem, 300)
+{
+	size_t pages = 4000, len = pages * self->page;
+	char *p = swt_map(len);
+	pid_t pid;
+	int err;
+
+	fill(p, len, 3);
+	EXPECT_LT((long)pages / 2, written_back(&self->ctx, p, len));
+	ASSERT_EQ(0, cgroup_set(&self->ctx, "memory.zswap.max", "0"));
+	ASSERT_EQ(0, cgroup_set(&self->ctx, "memory.max", "%zu", 6UL << 20));
+	/* the OOM killer takes whoever swaps off, if it is called */
+	pid = swt_fork();
+	if (!pid)
+		_exit(swapoff(self->dev->path) ? errno : 0);
+	err = swt_wait(pid);
+	EXPECT_TRUE(err == ENOMEM || err == 128 + SIGKILL) TH_LOG("%d", err);
+	EXPECT_LT(self->physical, vswap_stat("physical"));
+	ASSERT_EQ(0, cgroup_set(&self->ctx, "memory.max", "max"));
+	ASSERT_EQ(0, cgroup_set(&self->ctx, "memory.zswap.max", "max"));
+	EXPECT_TRUE(verify(p, len / 2, 3));
+	SWT_OK(swt_off(self->dev, 60));
+	EXPECT_EQ(self->physical, vswap_stat("physical"));
+	EXPECT_TRUE(verify(p, len, 3));
+	munmap(p, len);
+	SWT_OK(vswap_wait(&self->ctx, "used", self->used));
+}
+
+/* The same for shared memory, mapped and not mapped anywhere. */
+TEST_F_TIMEOUT(vswap_disk, shmem, 300)
+{
+	size_t pages = 1000, len = pages * self->page;
+	int fd = memfd_create("swt", 0);
+	char *p, *q;
+
+	ASSERT_EQ(0, ftruncate(fd, len));
+	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	q = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	ASSERT_NE(MAP_FAILED, q);
+	fill(p, len, 1);
+	fill(q, len, 2);
+	EXPECT_LT((long)pages / 2, written_back(&self->ctx, p, len));
+	EXPECT_LT((long)pages, written_back(&self->ctx, q, len));
+	munmap(p, len);
+	SWT_OK(swt_off(self->dev, 60));
+	EXPECT_EQ(self->physical, vswap_stat("physical"));
+	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	EXPECT_TRUE(verify(p, len, 1));
+	EXPECT_TRUE(verify(q, len, 2));
+	munmap(p, len);
+	munmap(q, len);
+	close(fd);
+	SWT_OK(vswap_wait(&self->ctx, "used", self->used));
+}
+
+/* memory.swap.max reached while pages are written back: the others stay. */
+TEST_F_TIMEOUT(vswap_disk, swap_max, 300)
+{
+	size_t pages = 2000, len = pages * self->page, max = 300;
+	char *p = swt_map(len);
+	long n;
+
+	if (cgroup_set(&self->ctx, "memory.swap.max", "%zu", max * self->page))
+		SKIP(return, "%s", swt_msg());
+	fill(p, len, 0);
+	cgroup_set(&self->ctx, "memory.zswap.max", "%d", 128 << 10);
+	swt_madvise_pageout(p, len, false);
+	swt_reclaim(&self->ctx, len / 2);
+	swt_wait_writeback();
+	n = vswap_stat("physical") - self->physical;
+	EXPECT_EQ(n * (long)self->page, cgroup_get(&self->ctx, "memory.swap.current"));
+	EXPECT_LT(0, n);
+	EXPECT_GE((long)max, n);
+	cgroup_set(&self->ctx, "memory.zswap.max", "max");
+	EXPECT_TRUE(verify(p, len, 0));
+	/* whoever can go on in zswap does */
+	EXPECT_EQ(pages, swt_pageout(p, len));
+	EXPECT_TRUE(verify(p, len, 0));
+	munmap(p, len);
+	SWT_OK(vswap_wait(&self->ctx, "used", self->used));
+	EXPECT_EQ(0, cgroup_get(&self->ctx, "memory.swap.current"));
+}
+
+/* Nothing for the disk, nothing for zswap: each for a cgroup. */
+TEST_F_TIMEOUT(vswap_disk, forbidden, 300)
+{
+	size_t pages = 1000, len = pages * self->page;
+	char *p = swt_map(len);
+
+	fill(p, len, 0);
+	if (cgroup_set(&self->ctx, "memory.zswap.writeback", "0"))
+		SKIP(return, "%s", swt_msg());
+	cgroup_set(&self->ctx, "memory.zswap.max", "%d", 256 << 10);
+	swt_madvise_pageout(p, len, false);
+	swt_wait_writeback();
+	EXPECT_EQ(self->physical, vswap_stat("physical"));
+	EXPECT_EQ(0, cgroup_get(&self->ctx, "memory.swap.current"));
+	EXPECT_TRUE(verify(p, len, 0));
+
+	ASSERT_EQ(0, cgroup_set(&self->ctx, "memory.zswap.writeback", "1"));
+	ASSERT_EQ(0, cgroup_set(&self->ctx, "memory.zswap.max", "0"));
+	madvise(p, len, MADV_DONTNEED);
+	SWT_OK(vswap_wait(&self->ctx, "used", self->used));
+	fill(p, len, 1);
+	EXPECT_EQ(pages, swt_pageout(p, len));
+	EXPECT_EQ(self->used, vswap_stat("used"));
+	EXPECT_EQ((long)pages, swt_used(self->dev));
+	EXPECT_EQ(len, cgroup_get(&self->ctx, "memory.swap.current"));
+	EXPECT_TRUE(verify(p, len, 1));
+}
+
+/* Where zswap has room, and yet cannot take it: a cgroup without any other swap. */
+TEST_F_TIMEOUT(vswap_disk, incompressible, 300)
+{
+	size_t max = 24 << 20;
+	struct hog hog;
+
+	if (cgroup_set(&self->ctx, "memory.max", "%zu", max))
+		SKIP(return, "%s", swt_msg());
+	ASSERT_EQ(0, cgroup_set(&self->ctx, "memory.swap.max", "0"));
+	run_hog(&hog, 3 * max, true);
+	TH_LOG("killed with %zu pages, %ld refusals, %.1f seconds after all had been",
+	       hog.pages, hog.refused, hog.stuck);
+	SWT_OK(hog_killed(&hog, 3 * max));
+	SWT_OK(vswap_wait(&self->ctx, "used", self->used));
+	EXPECT_EQ(self->physical, vswap_stat("physical"));
+}
+
+/*
+ * One page of a huge one does not compress, so that zswap has none of it. It goes to
+ * whatever device takes it whole, or in parts, and is not left behind.
+ */
+TEST_F_TIMEOUT(vswap_disk, large_refused, 300)
+{
+	size_t huge = 512 * self->page, len = 8 * huge, i;
+	struct swt_dev *other;
+	char *p = swt_map(len + huge);
+
+	ASSERT_NE(MAP_FAILED, p);
+	SWT_OK(swt_dev_new(&self->ctx, &other, SWT_DISK, 16384));
+	SWT_OK(swt_on(other, 10, 0));
+	p = (char *)(((uintptr_t)p + huge - 1) & ~(huge - 1));
+	madvise(p, len, MADV_HUGEPAGE);
+	for (i = 0; i < len; i += huge) {
+		fill(p + i, huge - self->page, i);
+		swt_fill_hard(p + i + huge - self->page, self->page, i);
+	}
+	EXPECT_EQ(len / self->page, swt_pageout(p, len));
+	for (i = 0; i < len; i += huge) {
+		EXPECT_TRUE(verify(p + i, huge - self->page, i));
+		EXPECT_EQ(-1, swt_verify_hard(p + i + huge - self->page, self->page, i));
+	}
+	munmap(p, len);
+	SWT_OK(vswap_wait(&self->ctx, "used", self->used));
+}
+
+/* Two devices, filled one after the other, and swapped off in either order. */
+TEST_F_TIMEOUT(vswap_disk, two, 300)
+{
+	size_t pages = 3000, len = pages * self->page;
+	struct swt_dev *d[2] = { self->dev };
+	int i, rounds = swt_scaled(4, 2);
+	char *p = swt_map(len);
+
+	SWT_OK(swt_dev_new(&self->ctx, &d[1], SWT_DISK, 600));
+	for (i = 0; i < rounds; i++) {
+		if (!d[1]->on)
+			SWT_OK(swt_on(d[1], 2000, 0));
+		fill(p, len, i);
+		EXPECT_LT((long)pages / 2, written_back(&self->ctx, p, len));
+		EXPECT_LT(500, swt_used(d[1]));
+		EXPECT_LT(0, swt_used(d[0]));
+		SWT_OK(swt_off(d[i & 1], 60));
+		EXPECT_TRUE(verify(p, len / 2, i));
+		swt_pageout(p, len);
+		SWT_OK(swt_off(d[~i & 1], 60));
+		EXPECT_EQ(self->physical, vswap_stat("physical"));
+		EXPECT_TRUE(verify(p, len, i));
+		SWT_OK(swt_on(d[0], 1000, 0));
+	}
+	munmap(p, len);
+	SWT_OK(vswap_wait(&self->ctx, "used", self->used));
+}
+
+/* A cgroup goes while its pages are out: what they owe is not forgotten. */
+TEST_F_TIMEOUT(vswap_disk, removed, 300)
+{
+	size_t pages = 1000, len = pages * self->page;
+	char child[SWT_PATH + 8], path[SWT_PATH + 32];
+	int fd = memfd_create("swt", 0), i;
+	char *p;
+	pid_t pid;
+
+	if (!self->ctx.cgroup[0])
+		SKIP(return, "no cgroup2");
+	ASSERT_EQ(0, ftruncate(fd, len));
+	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	/* next to the one with processes, which can have none below */
+	snprintf(child, sizeof(child), "%.*s-c", SWT_PATH, self->ctx.cgroup);
+	ASSERT_EQ(0, mkdir(child, 0755));
+	pid = swt_fork();
+	if (!pid) {
+		snprintf(path, sizeof(path), "%s/cgroup.procs", child);
+		if (swt_write(path, "0"))
+			_exit(1);
+		fill(p, len, 5);
+		_exit(0);
+	}
+	EXPECT_EQ(0, swt_wait(pid));
+	snprintf(path, sizeof(path), "%s/memory.zswap.max", child);
+	swt_write(path, "%d", 64 << 10);
+	snprintf(path, sizeof(path), "%s/memory.reclaim", child);
+	for (i = 0; i < 20; i++)
+		swt_write(path, "%zu", len / 4);
+	swt_wait_writeback();
+	EXPECT_LT(self->physical, vswap_stat("physical"));
+	EXPECT_EQ(0, rmdir(child));
+	EXPECT_TRUE(verify(p, len / 2, 5));
+	SWT_OK(swt_off(self->dev, 60));
+	EXPECT_TRUE(verify(p, len, 5));
+	munmap(p, len);
+	close(fd);
+	SWT_OK(vswap_wait(&self->ctx, "used", self->used));
+}
+
+/* What goes out and comes back while all else changes. */
+static void storm(char *shared, size_t len, int kind)
+{
+	size_t page = swt_page(), off, n;
+	unsigned int seed = kind * 7919 + 1;
+	char *p = kind ? swt_map(len) : shared;
+	/* the last two have the same in memory, for KSM */
+	unsigned long round = kind > 2 ? 2 : kind;
+	pid_t pid;
+
+	if (kind)
+		fill(p, len, round);
+	if (kind >= 2)
+		madvise(p, len, MADV_MERGEABLE);
+	for (;;) {
+		off = rand_r(&seed) % (len / page) * page;
+		n = (1 + rand_r(&seed) % 64) * page;
+		if (off + n > len)
+			n = len - off;
+		switch (rand_r(&seed) % 8) {
+		case 0:
+			if (!verify(p + off, n, round + off))
+				_exit(2);
+			break;
+		case 1:
+			if (!verify(p, len, round))
+				_exit(3);
+			break;
+		case 2:
+			/* gone, while it may be written back */
+			if (kind)
+				madvise(p + off, n, MADV_DONTNEED);
+			fill(p + off, n, round + off);
+			break;
+		case 3:
+			pid = swt_fork();
+			if (!pid)
+				_exit(!verify(p + off, n, round + off));
+			if (pid > 0 && swt_wait(pid))
+				_exit(4);
+			break;
+		default:
+			madvise(p + off, n, MADV_PAGEOUT);
+			break;
+		}
+	}
+}
+
+TEST_F_TIMEOUT(vswap_disk, storm, 600)
+{
+	static const char * const compressor[] = { "lzo", "zstd", "lz4", "deflate" };
+	size_t len = 600 * self->page;
+	double end = swt_now() + swt_seconds(10);
+	char *shared = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned int n, off = 0, rounds = swt_scaled(20, 6);
+	pid_t pid[4];
+	int i;
+
+	ASSERT_NE(MAP_FAILED, shared);
+	fill(shared, len, 0);
+	swt_set(&self->ctx, KSM "sleep_millisecs", "20");
+	swt_set(&self->ctx, KSM "run", "1");
+	for (i = 0; i < 4; i++) {
+		pid[i] = swt_fork();
+		if (!pid[i])
+			storm(shared, len, i);
+	}
+	for (n = 0; n < rounds || swt_now() < end; n++) {
+		/* little room in zswap: it writes back all the time */
+		cgroup_set(&self->ctx, "memory.zswap.max", "%u", n % 3 ? 256 << 10 : 1 << 20);
+		/* and in memory: what it allocates for that waits for reclaim */
+		if (n % 2)
+			cgroup_set(&self->ctx, "memory.max", "%zu", 2 * len + (4UL << 20));
+		swt_reclaim(&self->ctx, 1 << 20);
+		swt_write(ZSWAP "compressor", "%s", compressor[n % 4]);
+		if (n % 5 == 4) {
+			swt_write(ZSWAP "enabled", "N");
+			swt_reclaim(&self->ctx, 1 << 20);
+			swt_write(ZSWAP "enabled", "Y");
+		}
+		if (n % 2)
+			usleep(200000);
+		cgroup_set(&self->ctx, "memory.max", "max");
+		if (n % 4)
+			continue;
+		SWT_OK(swt_off(self->dev, 120));
+		off++;
+		EXPECT_EQ(self->physical, vswap_stat("physical"));
+		SWT_OK(swt_on(self->dev, 1000, 0));
+	}
+	TH_LOG("%u rounds, swapped off %u times", n, off);
+	for (i = 0; i < 4; i++) {
+		kill(pid[i], SIGKILL);
+		EXPECT_EQ(128 + SIGKILL, swt_wait(pid[i]));
+	}
+	EXPECT_TRUE(verify(shared, len, 0));
+	munmap(shared, len);
+	SWT_OK(vswap_wait(&self->ctx, "used", self->used));
+	SWT_OK(vswap_wait(&self->ctx, "physical", self->physical));
+}
+
+/* As many devices as need a fourth bit */
+FIXTURE(vswap_nine)
+{
+	struct swt_ctx ctx;
+	struct swt_dev *dev[9];
+	size_t page;
+	long used;
+};
+
+FIXTURE_SETUP(vswap_nine)
+{
+	int i, ret;
+
+	self->page = swt_page();
+	ret = vswap_begin(&self->ctx);
+	for (i = 0; i < 9 && !ret; i++)
+		ret = swt_dev_new(&self->ctx, &self->dev[i], SWT_LOOP, 2000) ?:
+		      swt_on(self->dev[i], i, 0);
+	ret = ret ?: zswap_set(&self->ctx, "enabled", "Y");
+	ret = swt_setup_done(&self->ctx, ret);
+	if (ret == SWT_SKIP)
+		SKIP(return, "%s", swt_msg());
+	ASSERT_EQ(0, ret) TH_LOG("%s", swt_msg());
+	self->used = vswap_stat("used");
+}
+
+FIXTURE_TEARDOWN_PARENT(vswap_nine)
+{
+	EXPECT_EQ(0, swt_end(&self->ctx)) TH_LOG("%s", swt_msg());
+}
+
+TEST_F_TIMEOUT(vswap_nine, last, 300)
+{
+	size_t pages = 1000, len = pages * self->page;
+	char *p = swt_map(len);
+	long n;
+
+	fill(p, len, 9);
+	n = written_back(&self->ctx, p, len);
+	EXPECT_LT((long)pages / 2, n);
+	EXPECT_EQ(n, swt_used(self->dev[8]));
+	EXPECT_TRUE(verify(p, len / 2, 9));
+	SWT_OK(swt_off(self->dev[8], 60));
+	EXPECT_TRUE(verify(p, len, 9));
+	EXPECT_EQ(0, vswap_stat("physical"));
+	munmap(p, len);
+	SWT_OK(vswap_wait(&self->ctx, "used", self->used));
+}
+
+/* All of the machine runs out of memory: last, for others' pages go out, too. */
+FIXTURE(vswap_oom)
+{
+	struct swt_ctx ctx;
+	size_t page;
+	long shmem;
+	char *locked;
+};
+
+FIXTURE_SETUP(vswap_oom)
+{
+	int ret;
+
+	self->page = swt_page();
+	ret = vswap_begin(&self->ctx) ?:
+	      zswap_set(&self->ctx, "enabled", "Y");
+	if (!ret && self->ctx.other_swap)
+		ret = swt_skip("there is swap space");
+	ret = swt_setup_done(&self->ctx, ret);
+	if (ret == SWT_SKIP)
+		SKIP(return, "%s", swt_msg());
+	ASSERT_EQ(0, ret) TH_LOG("%s", swt_msg());
+	/* a small test has a small machine */
+	if (swt_scale() < 1 && swt_meminfo("MemAvailable") > 128 << 10) {
+		size_t len = (swt_meminfo("MemAvailable") << 10) - (96UL << 20);
+
+		self->locked = swt_map(len);
+		ASSERT_NE(MAP_FAILED, self->locked);
+		ASSERT_EQ(0, mlock(self->locked, len));
+	}
+	/* the root file system may be one of these */
+	self->shmem = swt_meminfo("Shmem") * 1024 / (long)self->page + vswap_stat("used");
+}
+
+FIXTURE_TEARDOWN_PARENT(vswap_oom)
+{
+	EXPECT_EQ(0, swt_end(&self->ctx)) TH_LOG("%s", swt_msg());
+}
+
+/* Pages that all processes together have in swap, and how many processes there are */
+static long swapped_by_all(int *procs)
+{
+	struct dirent *d;
+	DIR *dir = opendir("/proc");
+	char path[64], buf[2048], *p;
+	long kb = 0;
+
+	*procs = 0;
+	while (dir && (d = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/%.16s/smaps_rollup", d->d_name);
+		if (d->d_name[0] < '0' || d->d_name[0] > '9' ||
+		    swt_read(path, buf, sizeof(buf)) < 0)
+			continue;
+		p = strstr(buf, "\nSwapPss:");
+		kb += p ? atol(p + 9) : 0;
+		++*procs;
+	}
+	if (dir)
+		closedir(dir);
+	return kb * 1024 / (long)swt_page();
+}
+
+/*
+ * Slots in use are those that somebody has: processes, which say so in kB, rounded
+ * down, and shared memory, which has no more than there was of it.
+ */
+static int nothing_left(struct swt_ctx *ctx, long shmem)
+{
+	double start = swt_now();
+	long used, sum;
+	int procs;
+
+	do {
+		usleep(100000);
+		sum = swapped_by_all(&procs);
+		used = vswap_stat("used");
+		if (used <= sum + shmem + 1 + procs * 1024 / (long)swt_page())
+			return 0;
+		swt_reclaim(ctx, 1 << 20);
+	} while (swt_now() - start < 20);
+	return swt_fail("%ld slots in use, %d processes have %ld", used, procs, sum);
+}
+
+TEST_F_TIMEOUT(vswap_oom, incompressible, 600)
+{
+	size_t len = swt_meminfo("MemTotal") << 10;
+	struct hog hog;
+
+	run_hog(&hog, len, true);
+	TH_LOG("killed with %zu pages, %ld refusals, %.1f seconds after all had been",
+	       hog.pages, hog.refused, hog.stuck);
+	TH_LOG("others waited %.1f seconds", hog.gap);
+	SWT_OK(hog_killed(&hog, len));
+	/* as long as reclaim looks for the first time, but not longer */
+	EXPECT_GT(3 * patience(), hog.gap);
+	SWT_OK(nothing_left(&self->ctx, self->shmem));
+}
+
+/* The same when the pool is full. */
+TEST_F_TIMEOUT(vswap_oom, pool_full, 600)
+{
+	size_t ram = swt_meminfo("MemTotal") << 10;
+	struct hog hog;
+
+	SWT_OK(zswap_set(&self->ctx, "max_pool_percent", "4"));
+	run_hog(&hog, 2 * ram, false);
+	TH_LOG("killed with %zu pages, %.1f seconds after the pool was full", hog.pages,
+	       hog.full);
+	TH_LOG("others waited %.1f seconds", hog.gap);
+	EXPECT_GT(2 * ram, hog.pages * self->page);
+	EXPECT_LE(0, hog.full);
+	EXPECT_GT(patience(), hog.full);
+	EXPECT_GT(patience(), hog.gap);
+	SWT_OK(nothing_left(&self->ctx, self->shmem));
+}
+
+TEST_HARNESS_MAIN
