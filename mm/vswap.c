@@ -77,13 +77,24 @@ static unsigned long swp_vt_mk_slot(swp_entry_t slot)
  */
 static struct vswap_refusals vswap_refusals;
 
+/* What is on the lists: statistics of cgroups can be two seconds old */
 static unsigned long anon_pages(struct mem_cgroup *memcg)
 {
-	if (memcg)
-		return memcg_page_state(memcg, NR_INACTIVE_ANON) +
-		       memcg_page_state(memcg, NR_ACTIVE_ANON);
-	return global_node_page_state(NR_INACTIVE_ANON) +
-	       global_node_page_state(NR_ACTIVE_ANON);
+	struct lruvec *lruvec;
+	unsigned long nr = 0;
+	int nid, zone;
+
+	if (!memcg)
+		return global_node_page_state(NR_INACTIVE_ANON) +
+		       global_node_page_state(NR_ACTIVE_ANON);
+
+	for_each_node_state(nid, N_MEMORY) {
+		lruvec = mem_cgroup_lruvec(memcg, NODE_DATA(nid));
+		for (zone = 0; zone < MAX_NR_ZONES; zone++)
+			nr += mem_cgroup_get_zone_lru_size(lruvec, LRU_INACTIVE_ANON, zone) +
+			      mem_cgroup_get_zone_lru_size(lruvec, LRU_ACTIVE_ANON, zone);
+	}
+	return nr;
 }
 
 static bool vswap_refuses_all(struct mem_cgroup *memcg)
