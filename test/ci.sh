@@ -28,7 +28,7 @@ fi
 if KERNEL_without=$("$TOP/tree/build.sh" without); then
 	export KERNEL_without
 	result pass "kernel/without builds"
-	"$TOP/test/guest.sh" without 1 swap_zswap swap_memcg swap_thp || result fail "guest-without" "the tests could not be run"
+	"$TOP/test/guest.sh" without 1 swap_zswap || result fail "guest-without" "the tests could not be run"
 else
 	result fail "kernel/without builds" "log: ${BUILD#"$TOP"/}/obj-without/build.log"
 fi
