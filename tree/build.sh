@@ -34,10 +34,6 @@ s390) image=arch/s390/boot/bzImage target=bzImage ;;
 *) image=vmlinux target=vmlinux ;;
 esac
 [ -d "$obj" ] || need_space 2500 "building the $name kernel"
-# most of it is the same as in the main kernel
-if [ "$name" = without ] && [ ! -d "$obj" ] && [ -f "$BUILD/obj-main/$image" ]; then
-	cp -a "$BUILD/obj-main" "$obj.new" && mv "$obj.new" "$obj"
-fi
 "$TOP/tree/configure.sh" "$LINUX" "$obj" "${fragments[@]}"
 [ $# -gt 0 ] || set -- "$target"
 [ "$name" != main ] || set -- "$@" "${PLACED[@]}"
