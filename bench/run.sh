@@ -199,7 +199,7 @@ boot() { # LOG IMAGE APPEND KIND MEMORY CPUS DISK JOB...
 
 FAILED=0
 DONE=0
-TODO=0
+BOOTS=0
 
 # a kernel booted without the virtual device is of interest where there could be one
 concerns() { # NAME GROUP
@@ -212,7 +212,8 @@ concerns() { # NAME GROUP
 for g in "${SELECTED[@]}"; do
 	read -r -a f <<<"$g"
 	for name in "${NAMES[@]}"; do
-		! concerns "$name" "${f[0]}" || TODO=$((TODO + (${#f[1]} == 5 ? RUNS : PAIRS)))
+		concerns "$name" "${f[0]}" || continue
+		case ${f[1]} in exact) BOOTS=$((BOOTS + RUNS)) ;; *) BOOTS=$((BOOTS + PAIRS)) ;; esac
 	done
 done
 
@@ -225,11 +226,11 @@ one() { # KERNEL RUN GROUP KIND...
 
 progress() {
 	DONE=$((DONE + 1))
-	[ ! -t 2 ] || printf '\r%d of %d boots ' "$DONE" "$TODO" >&2
+	[ ! -t 2 ] || printf '\r%d of %d boots ' "$DONE" "$BOOTS" >&2
 }
 
 started=$(date +%s)
-say "measuring: $(printf '%s ' "${NAMES[@]}")- $TODO boots"
+say "measuring: $(printf '%s ' "${NAMES[@]}")- $BOOTS boots"
 running=0
 for run in $(seq "$RUNS"); do
 	for g in "${SELECTED[@]}"; do
