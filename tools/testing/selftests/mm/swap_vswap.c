@@ -118,6 +118,15 @@ static bool verify(char *p, size_t len, unsigned long seed)
 }
 
 /* Nothing but zswap */
+static int alone_begin(struct swt_ctx *ctx)
+{
+	int ret = vswap_begin(ctx) ?: zswap_set(ctx, "enabled", "Y");
+
+	if (!ret && ctx->other_swap)
+		ret = swt_skip("there is swap space");
+	return swt_setup_done(ctx, ret);
+}
+
 FIXTURE(vswap_alone)
 {
 	struct swt_ctx ctx;
@@ -130,11 +139,7 @@ FIXTURE_SETUP(vswap_alone)
 	int ret;
 
 	self->page = swt_page();
-	ret = vswap_begin(&self->ctx) ?:
-	      zswap_set(&self->ctx, "enabled", "Y");
-	if (!ret && self->ctx.other_swap)
-		ret = swt_skip("there is swap space");
-	ret = swt_setup_done(&self->ctx, ret);
+	ret = alone_begin(&self->ctx);
 	if (ret == SWT_SKIP)
 		SKIP(return, "%s", swt_msg());
 	ASSERT_EQ(0, ret) TH_LOG("%s", swt_msg());
@@ -953,11 +958,7 @@ FIXTURE_SETUP(vswap_oom)
 	int ret;
 
 	self->page = swt_page();
-	ret = vswap_begin(&self->ctx) ?:
-	      zswap_set(&self->ctx, "enabled", "Y");
-	if (!ret && self->ctx.other_swap)
-		ret = swt_skip("there is swap space");
-	ret = swt_setup_done(&self->ctx, ret);
+	ret = alone_begin(&self->ctx);
 	if (ret == SWT_SKIP)
 		SKIP(return, "%s", swt_msg());
 	ASSERT_EQ(0, ret) TH_LOG("%s", swt_msg());
