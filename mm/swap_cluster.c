@@ -107,48 +107,9 @@ static void swap_table_free_rcu(struct swap_table *table)
 		kfree_rcu(container_of(table, struct swap_table_object, table), rcu);
 }
 
-/* What a cluster needs as long as one of its slots is in use. */
-struct swap_tables {
-	struct swap_table *table;
-	unsigned short *memcg_ids;
-};
-
-static void swap_tables_free(struct swap_tables *tables)
-{
-	swap_table_free(tables->table);
-	kfree(tables->memcg_ids);
-}
-
-static bool swap_tables_alloc(struct swap_tables *tables, gfp_t gfp)
-{
-	tables->memcg_ids = NULL;
-	tables->table = swap_table_alloc(gfp);
-	if (!tables->table)
-		return false;
-	if (mem_cgroup_disabled())
-		return true;
-
-	tables->memcg_ids = kcalloc_node(SWAPFILE_CLUSTER,
-					 sizeof(*tables->memcg_ids), gfp,
-					 numa_mem_id());
-	/* Nobody looks for pointers in the array of clusters */
-	kmemleak_not_leak(tables->memcg_ids);
-	if (tables->memcg_ids)
-		return true;
-	swap_tables_free(tables);
-	return false;
-}
-
-static void cluster_set_tables(struct swap_cluster_info *ci,
-			       struct swap_tables *tables)
-{
-	ci->memcg_ids = tables->memcg_ids;
-	rcu_assign_pointer(ci->table, tables->table);
-}
-
 /*
- * No slot of the cluster is in use any more: the table is all NULL. Who looks at
- * cgroup ids has the cluster's lock.
+ * No slot of the cluster is in use any more: the table is all NULL, and nobody
+ * asks for the ids of cgroups.
  */
 static void cluster_free_tables(struct swap_cluster_info *ci)
 {
@@ -163,22 +124,20 @@ static void cluster_free_tables(struct swap_cluster_info *ci)
 	ci->extend = NULL;
 }
 
-/* Nothing sleeps, and reclaim, which is to make progress, leaves some memory */
+/*
+ * Reclaim, which needs tables to make progress, must not use up all memory for
+ * them.
+ */
 #define CLUSTER_TABLES_GFP	(__GFP_HIGH | __GFP_NOMEMALLOC | __GFP_NOWARN)
 
-/* Have tables for a cluster that is about to be used. */
-static bool cluster_get_tables(struct swap_cluster_info *ci)
+/* Have a table for a cluster that is about to be used. Nothing sleeps. */
+static bool cluster_get_table(struct swap_cluster_info *ci)
 {
-	struct swap_tables tables;
-
 	lockdep_assert_held(&ci->lock);
 
-	if (rcu_access_pointer(ci->table))
-		return true;
-	if (!swap_tables_alloc(&tables, CLUSTER_TABLES_GFP))
-		return false;
-	cluster_set_tables(ci, &tables);
-	return true;
+	if (!rcu_access_pointer(ci->table))
+		rcu_assign_pointer(ci->table, swap_table_alloc(CLUSTER_TABLES_GFP));
+	return rcu_access_pointer(ci->table);
 }
 
 static unsigned long cluster_offset(struct swap_info_struct *si,
@@ -294,7 +253,7 @@ static bool cluster_usable(struct swap_info_struct *si,
 	if (!swap_writeok(si))
 		return false;
 	if (ci->state == CLUSTER_FREE)
-		return cluster_get_tables(ci);
+		return cluster_get_table(ci);
 	return (ci->state == CLUSTER_NONFULL || ci->state == CLUSTER_FRAG) &&
 	       ci->order == order && ci->count + (1 << order) <= SWAPFILE_CLUSTER;
 }
@@ -434,7 +393,7 @@ static bool cluster_alloc_first(struct swap_info_struct *si,
 
 	spin_lock(&ci->lock);
 	if (cluster_on_list(si, ci, list)) {
-		more = cluster_get_tables(ci);
+		more = cluster_get_table(ci);
 		/* Ours now, or of no use: others had better look elsewhere */
 		if (ci->state == CLUSTER_NONFULL)
 			cluster_move(si, ci, CLUSTER_FRAG, order);
@@ -807,22 +766,23 @@ static bool cluster_init(struct swap_info_struct *si, struct swap_cluster_info *
 	unsigned long start = cluster_offset(si, ci), end = cluster_end(si, start);
 	unsigned int i = 0, nr_bad = si->nr_bad_slots;
 	unsigned long offset = end;
-	struct swap_tables tables;
+	struct swap_table *table;
 
 	cluster_lock_init(si, ci);
 	while (i < nr_bad && si->bad_slots[i] < start)
 		i++;
 	if (!start || (end % SWAPFILE_CLUSTER) ||
 	    (i < nr_bad && si->bad_slots[i] < end)) {
-		if (!swap_tables_alloc(&tables, CLUSTERS_GFP))
+		table = swap_table_alloc(CLUSTERS_GFP);
+		if (!table)
 			return false;
 		if (!start)
-			cluster_mark_bad(ci, tables.table, 0);
+			cluster_mark_bad(ci, table, 0);
 		for (; i < nr_bad && si->bad_slots[i] < end; i++)
-			cluster_mark_bad(ci, tables.table, si->bad_slots[i]);
+			cluster_mark_bad(ci, table, si->bad_slots[i]);
 		for (; offset % SWAPFILE_CLUSTER; offset++)
-			cluster_mark_bad(ci, tables.table, offset);
-		cluster_set_tables(ci, &tables);
+			cluster_mark_bad(ci, table, offset);
+		rcu_assign_pointer(ci->table, table);
 	}
 
 	if (!ci->count)
@@ -934,18 +894,19 @@ static unsigned long cluster_alloc_scarce(struct swap_info_struct *si,
 }
 
 /*
- * Give the first free cluster tables ahead of its use, from memory that can be
+ * Give the first free cluster a table ahead of its use, from memory that can be
  * waited for. Called without a lock. Returns false when there is no free
  * cluster, or no memory.
  */
 static bool cluster_prepare_free(struct swap_info_struct *si)
 {
-	const gfp_t gfp = GFP_NOIO | __GFP_HIGH | __GFP_NOMEMALLOC | __GFP_NOWARN;
 	struct swap_cluster_info *ci;
-	struct swap_tables tables;
-	bool used = false;
+	struct swap_table *table;
 
-	if (list_empty(&si->free_clusters) || !swap_tables_alloc(&tables, gfp))
+	if (list_empty(&si->free_clusters))
+		return false;
+	table = swap_table_alloc(GFP_NOIO | CLUSTER_TABLES_GFP);
+	if (!table)
 		return false;
 
 	/* It stays the first one: the next to be tried */
@@ -956,13 +917,13 @@ static bool cluster_prepare_free(struct swap_info_struct *si)
 	if (ci) {
 		spin_lock(&ci->lock);
 		/* Anything may have happened to it: let the caller look again */
-		used = ci->state == CLUSTER_FREE && !rcu_access_pointer(ci->table);
-		if (used)
-			cluster_set_tables(ci, &tables);
+		if (ci->state == CLUSTER_FREE && !rcu_access_pointer(ci->table)) {
+			rcu_assign_pointer(ci->table, table);
+			table = NULL;
+		}
 		spin_unlock(&ci->lock);
 	}
-	if (!used)
-		swap_tables_free(&tables);
+	swap_table_free(table);
 	return ci;
 }
 
@@ -1411,6 +1372,39 @@ void swap_cluster_set_zero(struct swap_cluster_info *ci, unsigned long offset,
 }
 
 /**
+ * swap_cluster_prepare_memcg() - Have room for ids of cgroups.
+ * @ci: The cluster.
+ *
+ * Context: May sleep. The caller holds the lock of a folio that slots of the
+ * cluster were allocated for.
+ * Return: Whether there is, or none is needed: without cgroups.
+ */
+bool swap_cluster_prepare_memcg(struct swap_cluster_info *ci)
+{
+	unsigned short *ids;
+
+	/* They stay as long as a slot of the cluster is in use */
+	if (READ_ONCE(ci->memcg_ids) || mem_cgroup_disabled())
+		return true;
+	ids = kcalloc_node(SWAPFILE_CLUSTER, sizeof(*ids),
+			   GFP_NOIO | CLUSTER_TABLES_GFP, numa_mem_id());
+	if (!ids)
+		return false;
+	/* Nobody looks for pointers in the array of clusters */
+	kmemleak_not_leak(ids);
+
+	spin_lock(&ci->lock);
+	if (!ci->memcg_ids) {
+		/* Who finds them without the lock finds them to be 0 */
+		smp_store_release(&ci->memcg_ids, ids);
+		ids = NULL;
+	}
+	spin_unlock(&ci->lock);
+	kfree(ids);
+	return true;
+}
+
+/**
  * __swap_cluster_set_memcg() - Record the cgroup that slots are charged to.
  * @ci: Their cluster.
  * @offset: The first slot.
@@ -1808,16 +1802,14 @@ int swap_clusters_init(struct swap_info_struct *si)
 void swap_clusters_exit(struct swap_info_struct *si)
 {
 	struct swap_cluster_info *ci;
-	struct swap_tables tables;
 	unsigned long i;
 
 	if (si->cluster_info)
 		clusters_check(si);
 	for (i = 0; i < clusters_nr(si); i++) {
 		ci = si->cluster_info + i;
-		tables.table = rcu_dereference_protected(ci->table, true);
-		tables.memcg_ids = ci->memcg_ids;
-		swap_tables_free(&tables);
+		swap_table_free(rcu_dereference_protected(ci->table, true));
+		kfree(ci->memcg_ids);
 		kfree(ci->extend);
 	}
 	kfree(si->bad_slots);

@@ -57,8 +57,8 @@ struct swap_cluster_info {
 	struct list_head list;	/* the list that goes with the state */
 	struct swap_table __rcu *table;
 	/*
-	 * The ids of the cgroups that the slots are charged to, as long as
-	 * there is a table and unless cgroups are off.
+	 * The ids of the cgroups that the slots are charged to. There from when
+	 * one may be, and as long as there is a table.
 	 */
 	unsigned short *memcg_ids;
 	/*
@@ -368,6 +368,7 @@ bool swap_slots_unreferenced(struct swap_cluster_info *ci, unsigned long offset,
 			     unsigned int nr);
 void swap_cluster_set_zero(struct swap_cluster_info *ci, unsigned long offset,
 			   unsigned int nr, bool zero);
+bool swap_cluster_prepare_memcg(struct swap_cluster_info *ci);
 void __swap_cluster_set_memcg(struct swap_cluster_info *ci, unsigned long offset,
 			      unsigned int nr, unsigned short id);
 void swap_cluster_free(struct swap_info_struct *si,

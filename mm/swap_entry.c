@@ -65,17 +65,19 @@ int folio_alloc_swap(struct folio *folio)
 		return err;
 	swap_cache_account(folio, nr);
 
-	memcg_id = swap_entry_is_virtual(folio->swap) ?
-		   mem_cgroup_own_swap(folio) : mem_cgroup_try_charge_swap(folio);
+	ci = swap_entry_cluster(folio->swap);
+	memcg_id = -ENOMEM;
+	if (swap_cluster_prepare_memcg(ci))
+		memcg_id = swap_entry_is_virtual(folio->swap) ?
+			   mem_cgroup_own_swap(folio) : mem_cgroup_try_charge_swap(folio);
 	if (memcg_id < 0) {
 		swap_cache_del_folio(folio);
 		return -ENOMEM;
 	}
 	if (memcg_id) {
-		ci = swap_cluster_lock(swp_swap_info(folio->swap),
-				       swp_offset(folio->swap));
+		spin_lock(&ci->lock);
 		__swap_cluster_set_memcg(ci, swp_offset(folio->swap), nr, memcg_id);
-		swap_cluster_unlock(ci);
+		spin_unlock(&ci->lock);
 	}
 	return 0;
 }

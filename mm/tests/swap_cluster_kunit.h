@@ -157,6 +157,7 @@ static void swap_cluster_inconsistent(struct kunit *test)
 	struct list_head free;
 
 	KUNIT_ASSERT_NOT_NULL(test, extend);
+	KUNIT_ASSERT_TRUE(test, swap_cluster_prepare_memcg(swap_slot_cluster(si, offset)));
 	ci = swap_cluster_lock(si, offset);
 	swp_tb = __swap_table_get(ci, offset);
 	all = swp_tb_set_count(swp_tb, SWP_TB_COUNT_MAX);
@@ -598,6 +599,8 @@ static void swap_cluster_marks(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, swap_slot_is_zero(ci, offset + 1));
 	KUNIT_EXPECT_TRUE(test, swap_slot_is_zero(ci, offset + 2));
 
+	KUNIT_EXPECT_NULL(test, ci->memcg_ids);
+	KUNIT_EXPECT_TRUE(test, swap_cluster_prepare_memcg(ci));
 	KUNIT_EXPECT_EQ(test, mem_cgroup_disabled(), !ci->memcg_ids);
 	if (ci->memcg_ids) {
 		spin_lock(&ci->lock);
