@@ -7,6 +7,9 @@ shift
 src=$LINUX/tools/testing/selftests
 hdr=$BUILD/obj-main
 mkdir -p "$out"
+# two who want them at once wait for each other
+exec 8>"$out/lock"
+flock 8
 progs=()
 for f in "$src"/mm/swap_*.c; do
 	# shared code has no main

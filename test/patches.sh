@@ -161,20 +161,29 @@ one() { # N
 	else
 		result pass "patch/$name: no new warnings"
 	fi
+	say "patch $((n + 1)) of ${#files[@]}: $name ($((SECONDS - start)) s)"
+}
+
+style() { # N
+	local n=$1 name
+	name=$(basename "${files[n]}" .patch)
 	# persons sign off on patches that go to a list; nothing here stands for one
-	if (cd "$src" && perl scripts/checkpatch.pl --strict --no-signoff --no-summary \
-		--ignore FILE_PATH_CHANGES --show-types --terse "$patch") >"$TMP/style" 2>&1; then
+	if (cd "$LINUX" && perl scripts/checkpatch.pl --strict --no-signoff --no-summary \
+		--ignore FILE_PATH_CHANGES --show-types --terse "${files[n]}") >"$TMP/style" 2>&1; then
 		result pass "patch/$name: checkpatch"
 	else
 		head -n 10 "$TMP/style" | sed 's/^/    /' >&2
-		cat "$TMP/style" >>"$log"
-		result fail "patch/$name: checkpatch" "$(wc -l <"$TMP/style") remarks; log: ${log#"$TOP"/}"
+		result fail "patch/$name: checkpatch" "$(wc -l <"$TMP/style") remarks: scripts/checkpatch.pl --strict ${files[n]#"$TOP"/}"
 	fi
-	say "patch $((n + 1)) of ${#files[@]}: $name ($((SECONDS - start)) s)"
 }
+
+for n in "${!files[@]}"; do
+	[ $((n + 1)) -lt "${FROM:-1}" ] || style "$n"
+done &
 for n in "${!files[@]}"; do
 	[ $((n + 1)) -lt "${FROM:-1}" ] || one "$n"
 done
+wait
 
 go_to "${commits[-1]}"
 log=$BUILD/test/patches/sparse.log

@@ -15,28 +15,36 @@ if [ $guests = 1 ]; then
 	# built once, and not asked again whether it is up to date
 	if KERNEL_main=$("$TOP/tree/build.sh" main); then
 		export KERNEL_main
+		# asked once, before several want to know
+		"$TOP/vm/accel.sh" "$KERNEL_main" >/dev/null
 		result pass "kernel/main builds"
 	else
 		result fail "kernel/main builds" "log: ${BUILD#"$TOP"/}/obj-main/build.log"
 		guests=0
 	fi
 fi
-for t in "$TOP"/test/host/*.sh; do
-	[ -e "$t" ] || continue
-	name=host/$(basename "$t" .sh)
-	! wanted "$name" || step "$name" bash "$t"
-done
-if [ $guests = 1 ]; then
-	# side by side: much of what both do is waiting
-	if wanted kselftest; then
-		{ "$TOP/test/kselftest.sh" || result fail "kselftest" "could not be run"; } &
+host_tests() {
+	local t name
+	for t in "$TOP"/test/host/*.sh; do
+		[ -e "$t" ] || continue
+		name=host/$(basename "$t" .sh)
+		! wanted "$name" || step "$name" bash "$t"
+	done
+}
+# side by side: much of what they do is waiting
+{
+	host_tests
+	if [ $guests = 1 ]; then
+		! wanted kselftest || "$TOP/test/kselftest.sh" || result fail "kselftest" "could not be run"
+		# the same kernel as one without the virtual device
+		BOOT=vswap=0 "$TOP/test/guest.sh" main 1 swap_zswap || result fail "guest-main-vswap=0" "the tests could not be run"
+		"$TOP/test/hibernate.sh" main || result fail "guest-main/hibernate" "could not be run"
 	fi
+} &
+if [ $guests = 1 ]; then
 	# the debug kernel (make test-ci) runs 10,000 races of each kind
 	TEST_RACES=${TEST_RACES:-2500} "$TOP/test/guest.sh" main || result fail "guest-main" "the tests could not be run"
-	# the same kernel as one without the virtual device
-	BOOT=vswap=0 "$TOP/test/guest.sh" main 1 swap_zswap || result fail "guest-main-vswap=0" "the tests could not be run"
-	"$TOP/test/hibernate.sh" main || result fail "guest-main/hibernate" "could not be run"
-	wait
 fi
+wait
 say "$(((SECONDS - start) / 60)):$(printf %02d $(((SECONDS - start) % 60))) in all; results: ${BUILD#"$TOP"/}/test.tap"
 summary "$BUILD/test.tap"

@@ -25,6 +25,7 @@
  * shift=0,sleep=off a nanosecond is an instruction.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/loop.h>
@@ -148,7 +149,7 @@ static long field(const char *path, const char *key)
 
 static double number(const char *dir, const char *name)
 {
-	char path[128], buf[64];
+	char path[160], buf[64];
 
 	snprintf(path, sizeof(path), "%s%s", dir, name);
 	return slurp(path, buf, sizeof(buf)) < 0 ? -1 : atof(buf);
@@ -1092,17 +1093,39 @@ static long kernel_memory(void)
 	return kb;
 }
 
+/* Bytes in the slabs of caches whose names begin so. Caches can share slabs. */
+static double slab_memory(const char *prefix)
+{
+	ino_t seen[8] = { 0 };
+	size_t n = 0, i;
+	double sum = 0;
+	struct dirent *d;
+	struct stat st;
+	char path[128];
+	DIR *dir = opendir("/sys/kernel/slab");
+
+	while (dir && n < 8 && (d = readdir(dir))) {
+		snprintf(path, sizeof(path), "/sys/kernel/slab/%.64s/", d->d_name);
+		if (strncmp(d->d_name, prefix, strlen(prefix)) || stat(path, &st))
+			continue;
+		for (i = 0; i < n && seen[i] != st.st_ino; i++)
+			;
+		if (i < n)
+			continue;
+		seen[n++] = st.st_ino;
+		sum += number(path, "slabs") * (PG << (int)number(path, "order"));
+	}
+	if (dir)
+		closedir(dir);
+	return sum;
+}
+
 /* Bytes of what zswap has itself: objects, and an entry for each */
 static double zswap_memory(void)
 {
-	const char *slab = "/sys/kernel/slab/zswap_entry/", *zswap = "/sys/kernel/debug/zswap/";
-	double objects = number(slab, "objs_per_slab");
-
-	if (objects <= 0)
-		return 0;
-	return number(zswap, "stored_pages") *
-	       (PG << (int)number(slab, "order")) / objects +
-	       field("/proc/vmstat", "nr_zspages") * (double)PG;
+	return field("/proc/vmstat", "nr_zspages") * (double)PG +
+	       slab_memory("zswap_entry") + slab_memory("zs_handle-zswap") +
+	       slab_memory("zspage-zswap");
 }
 
 static void job_meta(char **arg)

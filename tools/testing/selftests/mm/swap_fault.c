@@ -589,24 +589,32 @@ FIXTURE(swap_writeback)
 	char disk[SWT_PATH], max[SWT_PATH + 32];
 };
 
-/* failslab and the others as arm() has them; zswap cannot read what it stored */
-static int arm_zswap(struct swt_ctx *ctx)
+/* What else of this task can fail */
+static int arm_fault(struct swt_ctx *ctx, const char *name, const char *percent)
 {
-	static const char * const value[][2] = {
+	const char * const value[][2] = {
 		{ "verbose", "0" }, { "task-filter", "Y" }, { "times", "-1" },
-		{ "probability", "100" },
+		{ "probability", percent },
 	};
 	char path[128];
 	unsigned int i;
 	int ret = 0;
 
-	if (access(DEBUGFS "/fail_zswap", F_OK))
-		return swt_skip("no fail_zswap");
+	snprintf(path, sizeof(path), DEBUGFS "/%s", name);
+	if (access(path, F_OK))
+		return swt_skip("no %s", name);
 	for (i = 0; i < ARRAY_SIZE(value) && !ret; i++) {
-		snprintf(path, sizeof(path), DEBUGFS "/fail_zswap/%s", value[i][0]);
+		snprintf(path, sizeof(path), DEBUGFS "/%s/%s", name, value[i][0]);
 		ret = swt_set(ctx, path, value[i][1]);
 	}
 	return ret;
+}
+
+/* So many of a hundred times that this task wants slots */
+static void fail_slots(int percent)
+{
+	swt_write(DEBUGFS "/fail_swap_slots/probability", "%d", percent);
+	swt_write("/proc/self/make-it-fail", "%d", percent > 0);
 }
 
 FIXTURE_SETUP(swap_writeback)
@@ -616,7 +624,8 @@ FIXTURE_SETUP(swap_writeback)
 	self->page = swt_page();
 	ret = swt_begin(&self->ctx) ?:
 	      arm(&self->ctx) ?:
-	      arm_zswap(&self->ctx) ?:
+	      arm_fault(&self->ctx, "fail_zswap", "100") ?:
+	      arm_fault(&self->ctx, "fail_swap_slots", "0") ?:
 	      swt_dev_new(&self->ctx, &self->dev, SWT_ZSWAP, 4096) ?:
 	      dm_over(self->dev, self->disk) ?:
 	      swt_on(self->dev, 100, 0);
@@ -631,13 +640,14 @@ FIXTURE_SETUP(swap_writeback)
 
 FIXTURE_TEARDOWN_PARENT(swap_writeback)
 {
+	fail_slots(0);
 	dm_set(self->disk, self->dev->max, IO_GOOD);
 	EXPECT_EQ(0, swt_end(&self->ctx)) TH_LOG("%s", swt_msg());
 }
 
 /*
  * A page more makes room in zswap by writing another one. Everything in this that
- * can fail does so once: memory, and reading what was compressed.
+ * can fail does so once: memory, slots, and reading what was compressed.
  */
 TEST_F_TIMEOUT(swap_writeback, each_step, 300)
 {
@@ -668,6 +678,49 @@ TEST_F_TIMEOUT(swap_writeback, each_step, 300)
 	EXPECT_LT(20, n);
 	EXPECT_LT(100, back);
 	SWT_OK(swt_write(self->max, "max"));
+	munmap(p, len);
+	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
+}
+
+/*
+ * While no slots can be had nothing is written, and zswap keeps what it has. While
+ * every other time they can, some pages are.
+ */
+TEST_F_TIMEOUT(swap_writeback, no_slots, 180)
+{
+	size_t pages = 200, len = pages * self->page;
+	long back = swt_vmstat("zswpwb");
+	char path[SWT_PATH + 32];
+	char *p = swt_map(len);
+	long current;
+	int percent;
+
+	if (!swt_is_virtual(self->dev))
+		SKIP(return, "what is in zswap has slots of the disk");
+	ASSERT_NE(MAP_FAILED, p);
+	snprintf(path, sizeof(path), "%s/memory.swap.current", self->ctx.cgroup);
+	/* what was stored can be read */
+	SWT_OK(swt_write(DEBUGFS "/fail_zswap/probability", "0"));
+	for (percent = 100; percent >= 0; percent -= 50) {
+		swt_fill(p, len, percent);
+		SWT_OK(swt_write(self->max, "%d", 1 << 20));
+		ASSERT_EQ(pages / 2, swt_pageout(p, len / 2));
+		current = swt_read_long(path);
+		/* full now */
+		SWT_OK(swt_write(self->max, "%d", 8192));
+		fail_slots(percent);
+		madvise(p + len / 2, len / 2, MADV_PAGEOUT);
+		fail_slots(0);
+		swt_wait_writeback();
+		if (percent == 100) {
+			EXPECT_EQ(back, swt_vmstat("zswpwb"));
+			EXPECT_EQ(current, swt_read_long(path));
+		} else {
+			EXPECT_LT(back, swt_vmstat("zswpwb"));
+			EXPECT_LT(current, swt_read_long(path));
+		}
+		EXPECT_EQ(-1, swt_verify(p, len, percent));
+	}
 	munmap(p, len);
 	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
 }
