@@ -38,6 +38,7 @@ function describe(group, op) {
 		unit = "bytes/slot"
 		if (op == "meta-bytes") { text = "kept for a slot in use"; limit = 1.005 }
 		else if (op == "meta-idle-bytes") text = "  when none is in use any more"
+		else if (op == "meta-vswap-bytes") text = "  by table_bytes of vswap"
 		else { sub(/^meta-/, "  ", text); sub(/-bytes$/, "", text) }
 	} else if (op == "push") {
 		unit = "pages/s"; lower = 0; limit = 1; text = "pageout on two CPUs"

@@ -1093,20 +1093,31 @@ static long kernel_memory(void)
 	return kb;
 }
 
-/* Bytes in the slabs of caches whose names begin so. Caches can share slabs. */
-static double slab_memory(const char *prefix)
+/* A cache of zswap's: its entries, and what its pool has for objects and pages. */
+static bool zswap_cache(const char *name)
 {
-	ino_t seen[8] = { 0 };
+	static const char *const prefix[] = { "zswap_entry", "zs_handle-zswap", "zspage-zswap" };
+
+	for (unsigned int i = 0; i < sizeof(prefix) / sizeof(prefix[0]); i++)
+		if (!strncmp(name, prefix[i], strlen(prefix[i])))
+			return true;
+	return false;
+}
+
+/* Bytes of what zswap has itself. Caches whose objects are alike share slabs. */
+static double zswap_memory(void)
+{
+	double sum = field("/proc/vmstat", "nr_zspages") * (double)PG;
+	DIR *dir = opendir("/sys/kernel/slab");
+	ino_t seen[16] = { 0 };
 	size_t n = 0, i;
-	double sum = 0;
 	struct dirent *d;
 	struct stat st;
 	char path[128];
-	DIR *dir = opendir("/sys/kernel/slab");
 
-	while (dir && n < 8 && (d = readdir(dir))) {
+	while (dir && n < 16 && (d = readdir(dir))) {
 		snprintf(path, sizeof(path), "/sys/kernel/slab/%.64s/", d->d_name);
-		if (strncmp(d->d_name, prefix, strlen(prefix)) || stat(path, &st))
+		if (!zswap_cache(d->d_name) || stat(path, &st))
 			continue;
 		for (i = 0; i < n && seen[i] != st.st_ino; i++)
 			;
@@ -1118,14 +1129,6 @@ static double slab_memory(const char *prefix)
 	if (dir)
 		closedir(dir);
 	return sum;
-}
-
-/* Bytes of what zswap has itself: objects, and an entry for each */
-static double zswap_memory(void)
-{
-	return field("/proc/vmstat", "nr_zspages") * (double)PG +
-	       slab_memory("zswap_entry") + slab_memory("zs_handle-zswap") +
-	       slab_memory("zspage-zswap");
 }
 
 static void job_meta(char **arg)
@@ -1173,6 +1176,10 @@ static void job_meta(char **arg)
 		snprintf(name, sizeof(name), "meta-%s-bytes", keys[i]);
 		result(name, (meminfo(keys[i]) - before[i]) * 1024.0 / pages);
 	}
+	/* counted by the kernel itself: what the virtual device alone has */
+	if (number("/sys/kernel/debug/vswap/", "used") > 0)
+		result("meta-vswap-bytes", number("/sys/kernel/debug/vswap/", "table_bytes") /
+					   number("/sys/kernel/debug/vswap/", "used"));
 	munmap(p, bytes);
 	quiesce();
 	result("meta-idle-bytes", ((kernel_memory() - all) * 1024.0 - zswap_memory()) / pages);
