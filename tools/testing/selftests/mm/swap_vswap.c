@@ -395,7 +395,7 @@ static void meet(unsigned long *turn, unsigned long n)
  */
 TEST_F_TIMEOUT(vswap_alone, table_goes, 300)
 {
-	unsigned long rounds = swt_scaled(8000, 300), i;
+	unsigned long rounds = swt_scaled(20000, 300), i;
 	unsigned long *turn = mmap(NULL, self->page, PROT_READ | PROT_WRITE,
 				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	char *p = mmap(NULL, self->page, PROT_READ | PROT_WRITE,
