@@ -8,7 +8,7 @@ ifeq ($(origin CC),default)
 unexport CC
 endif
 
-.PHONY: help tree series check-series kernel run shell test test-ci rootfs bench deb clean
+.PHONY: help tree series check-series kernel run shell test test-ci mutants rootfs bench deb clean
 help: ## this list
 	@echo "make ..."
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,8 @@ test: ## every test; T=pattern: those whose name matches
 	@test/run.sh
 test-ci: ## debug kernel, other configurations, every patch by itself
 	@test/ci.sh
+mutants: ## do the tests of races notice when a protection is missing?
+	@test/mutants.sh
 rootfs: ## a Debian root file system for the VM
 	@vm/rootfs.sh
 bench: ## instructions per page, next to the base; PEER=dir: and another kernel

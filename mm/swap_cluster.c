@@ -30,9 +30,13 @@
  * Slots are allocated only after SWP_WRITEOK was seen set under the cluster's
  * lock, so none is allocated after that.
  */
+#include <linux/debugfs.h>
+#include <linux/delay.h>
+#include <linux/fault-inject.h>
 #include <linux/kmemleak.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/random.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
@@ -51,6 +55,33 @@ struct swap_table_object {
 	struct swap_table table;
 	struct rcu_head rcu;
 };
+
+#ifdef CONFIG_DELAY_SWAP
+static DECLARE_FAULT_ATTR(delay_swap);
+static u32 delay_swap_us = 1000;
+
+/**
+ * swap_delay() - Wait where others may change what was looked at.
+ *
+ * Context: Any. Does not sleep.
+ */
+void swap_delay(void)
+{
+	/* Who lets the n-th allocation of a task fail does not ask for that */
+	if (delay_swap.probability && should_fail(&delay_swap, 1))
+		udelay(get_random_u32_inclusive(1, READ_ONCE(delay_swap_us)));
+}
+
+static int __init delay_swap_debugfs(void)
+{
+	struct dentry *dir = fault_create_debugfs_attr("delay_swap", NULL, &delay_swap);
+
+	if (!IS_ERR(dir))
+		debugfs_create_u32("us", 0600, dir, &delay_swap_us);
+	return PTR_ERR_OR_ZERO(dir);
+}
+late_initcall(delay_swap_debugfs);
+#endif
 
 static struct kmem_cache *swap_table_cache;
 

@@ -335,8 +335,10 @@ static inline unsigned long swap_backing_get(struct swap_cluster_info *ci,
 
 	rcu_read_lock();
 	table = rcu_dereference(ci->backing);
-	if (table)
+	if (table) {
+		swap_delay();
 		swp_vt = READ_ONCE(table->entries[offset % SWAPFILE_CLUSTER]);
+	}
 	rcu_read_unlock();
 
 	return swp_vt;

@@ -697,6 +697,7 @@ static int vswap_unuse_slot(struct swap_info_struct *si, unsigned long offset)
 	if (IS_ERR_OR_NULL(folio))
 		return PTR_ERR_OR_ZERO(folio);
 
+	swap_delay();
 	folio_lock(folio);
 	folio_wait_writeback(folio);
 	/* A large one that was read for a fault but not mapped is read anew */

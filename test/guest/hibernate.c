@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/swap.h>
 #include <sys/sysmacros.h>
@@ -274,12 +273,13 @@ static void page_out(void)
 }
 
 /* A process of its own that answers requests. */
-static int child(int fd)
+/* @fd: where questions come from, and where answers go. */
+static int child(const int *fd)
 {
 	size_t answer;
 	char what;
 
-	while (read(fd, &what, 1) == 1) {
+	while (read(fd[0], &what, 1) == 1) {
 		answer = 0;
 		switch (what) {
 		case 'w':
@@ -292,17 +292,18 @@ static int child(int fd)
 			answer = check(CHILD);
 			break;
 		}
-		if (write(fd, &answer, sizeof(answer)) != sizeof(answer))
+		if (write(fd[1], &answer, sizeof(answer)) != sizeof(answer))
 			return 1;
 	}
 	return 0;
 }
 
-static size_t ask(int fd, char what)
+/* @fd: where answers come from, and where questions go. */
+static size_t ask(const int *fd, char what)
 {
 	size_t answer;
 
-	if (write(fd, &what, 1) != 1 || read(fd, &answer, sizeof(answer)) != sizeof(answer))
+	if (write(fd[1], &what, 1) != 1 || read(fd[0], &answer, sizeof(answer)) != sizeof(answer))
 		die("the child does not answer");
 	return answer;
 }
@@ -390,7 +391,7 @@ int main(int argc, char **argv)
 	const char *disk = argv[1], *small = argv[2];
 	size_t total = 0, wrong;
 	volatile long *rounds;
-	int sock[2], status;
+	int to[2], from[2], status;
 	pid_t kid, busy;
 	long before, out, in;
 
@@ -412,18 +413,20 @@ int main(int argc, char **argv)
 	}
 	page_out();
 	/* what they share, and what they do not any more, is all on the disk */
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, sock))
-		die("socketpair");
+	if (pipe(to) || pipe(from))
+		die("pipe");
 	kid = fork();
 	if (!kid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		close(sock[0]);
-		_exit(child(sock[1]));
+		close(to[1]);
+		_exit(child((int[]){ to[0], from[1] }));
 	}
-	close(sock[1]);
-	ask(sock[0], 'w');
+	close(to[0]);
+	close(from[1]);
+	from[1] = to[1];
+	ask(from, 'w');
 	write_again(PARENT);
-	ask(sock[0], 'o');
+	ask(from, 'o');
 	page_out();
 	before = used(disk);
 	say("# %ld slots used for %zu pages\n", before, total);
@@ -456,12 +459,12 @@ int main(int argc, char **argv)
 	in = swapped_in();
 	wrong = check(PARENT);
 	test(wrong == 0, "every byte of the parent is right");
-	wrong = ask(sock[0], 'c');
+	wrong = ask(from, 'c');
 	test(wrong == 0, "every byte of the child is right");
 	say("# %ld pages swapped in\n", swapped_in() - in);
 
 	/* the second time: all that can be is reclaimed, and something swaps on */
-	ask(sock[0], 'o');
+	ask(from, 'o');
 	page_out();
 	rounds = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (rounds == MAP_FAILED)
@@ -486,14 +489,14 @@ int main(int argc, char **argv)
 	in = swapped_in();
 	wrong = check(PARENT);
 	test(wrong == 0, "every byte of the parent is right again");
-	wrong = ask(sock[0], 'c');
+	wrong = ask(from, 'c');
 	test(wrong == 0, "every byte of the child is right again");
 	in = swapped_in() - in;
 	say("# %ld pages swapped in\n", in);
 	test(in > (long)total / 2, "most of that was on the disk");
 
 	/* give all back */
-	close(sock[0]);
+	close(to[1]);
 	test(waitpid(kid, &status, 0) == kid && status == 0, "the child has gone");
 	for (int r = 0; r < REGIONS; r++)
 		munmap(regions[r].mem, regions[r].size);

@@ -400,6 +400,17 @@ static void dm_remove(void)
 		usleep(10000);
 }
 
+/* I/O waits, from now on or no longer. */
+static int dm_suspend(bool suspend)
+{
+	unsigned int flags = DM_NOFLUSH_FLAG | DM_SKIP_LOCKFS_FLAG;
+
+	if (dm_ctl(DM_DEV_SUSPEND, suspend ? DM_SUSPEND_FLAG | flags : 0, NULL, 0, NULL,
+		   NULL))
+		return swt_fail("dm suspend or resume: %s", strerror(errno));
+	return 0;
+}
+
 enum io { IO_GOOD, IO_NO_WRITE, IO_NONE };
 
 /* What happens to I/O from now on. */
@@ -412,11 +423,7 @@ static int dm_set(const char *disk, unsigned long pages, enum io io)
 	snprintf(params, sizeof(params), fmt[io], disk);
 	if (dm_ctl(DM_TABLE_LOAD, 0, type[io], pages * swt_page() / 512, params, NULL))
 		return swt_skip("no dm-%s: %s", type[io], strerror(errno));
-	if (dm_ctl(DM_DEV_SUSPEND, DM_SUSPEND_FLAG | DM_NOFLUSH_FLAG | DM_SKIP_LOCKFS_FLAG,
-		   NULL, 0, NULL, NULL) ||
-	    dm_ctl(DM_DEV_SUSPEND, 0, NULL, 0, NULL, NULL))
-		return swt_fail("dm suspend or resume: %s", strerror(errno));
-	return 0;
+	return dm_suspend(true) ?: dm_suspend(false);
 }
 
 static int dm_over(struct swt_dev *d, char *disk)
@@ -640,6 +647,7 @@ FIXTURE_SETUP(swap_writeback)
 
 FIXTURE_TEARDOWN_PARENT(swap_writeback)
 {
+	dm_suspend(false);
 	fail_slots(0);
 	dm_set(self->disk, self->dev->max, IO_GOOD);
 	EXPECT_EQ(0, swt_end(&self->ctx)) TH_LOG("%s", swt_msg());
@@ -689,10 +697,9 @@ TEST_F_TIMEOUT(swap_writeback, each_step, 300)
 TEST_F_TIMEOUT(swap_writeback, no_slots, 180)
 {
 	size_t pages = 200, len = pages * self->page;
-	long back = swt_vmstat("zswpwb");
 	char path[SWT_PATH + 32];
 	char *p = swt_map(len);
-	long current;
+	long back, current;
 	int percent;
 
 	if (!swt_is_virtual(self->dev))
@@ -706,6 +713,7 @@ TEST_F_TIMEOUT(swap_writeback, no_slots, 180)
 		SWT_OK(swt_write(self->max, "%d", 1 << 20));
 		ASSERT_EQ(pages / 2, swt_pageout(p, len / 2));
 		current = swt_read_long(path);
+		back = swt_vmstat("zswpwb");
 		/* full now */
 		SWT_OK(swt_write(self->max, "%d", 8192));
 		fail_slots(percent);
@@ -756,6 +764,35 @@ TEST_F_TIMEOUT(swap_writeback, write_error, 180)
 	EXPECT_EQ(pages, swt_swapped(p, len));
 	EXPECT_LT(back, swt_vmstat("zswpwb"));
 	EXPECT_EQ(-1, swt_verify(p, len, IO_NO_WRITE));
+	munmap(p, len);
+	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
+}
+
+/* What is being written stays where it is: swapoff waits for the disk. */
+TEST_F_TIMEOUT(swap_writeback, under_write, 180)
+{
+	size_t pages = 100, len = pages * self->page;
+	char *p = swt_map(len);
+	int round;
+	pid_t pid;
+
+	ASSERT_NE(MAP_FAILED, p);
+	for (round = 0; round < 4; round++) {
+		/* the disk itself, or because zswap does not take them */
+		SWT_OK(swt_write(self->max, round % 2 ? "max" : "0"));
+		swt_fill_hard(p, len, round);
+		SWT_OK(dm_suspend(true));
+		madvise(p, len, MADV_PAGEOUT);
+		pid = swt_fork();
+		if (!pid)
+			_exit(!!swt_off(self->dev, 60));
+		usleep(500000);
+		EXPECT_EQ(0, waitpid(pid, NULL, WNOHANG));
+		SWT_OK(dm_suspend(false));
+		EXPECT_EQ(0, swt_wait(pid));
+		EXPECT_EQ(-1, swt_verify_hard(p, len, round));
+		SWT_OK(swt_on(self->dev, 100, 0));
+	}
 	munmap(p, len);
 	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
 }

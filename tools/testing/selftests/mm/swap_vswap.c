@@ -20,6 +20,7 @@
 #define VSWAP		DEBUGFS "/vswap/"
 #define ZSWAP		"/sys/module/zswap/parameters/"
 #define KSM		"/sys/kernel/mm/ksm/"
+#define DELAY		DEBUGFS "/delay_swap/"
 
 static long vswap_stat(const char *name)
 {
@@ -90,6 +91,27 @@ static int vswap_begin(struct swt_ctx *ctx)
 		return swt_skip("no virtual swap device");
 	return zswap_set(ctx, "compressor", "lzo") ?:
 	       zswap_set(ctx, "max_pool_percent", "30");
+}
+
+/*
+ * Tasks that say slow(true) wait for up to so long wherever others may be first.
+ * Not every kernel can do that; then they are as fast as ever.
+ */
+static bool arm_delay(struct swt_ctx *ctx, const char *us)
+{
+	if (access(DELAY "us", W_OK))
+		return false;
+	swt_set(ctx, DELAY "verbose", "0");
+	swt_set(ctx, DELAY "task-filter", "Y");
+	swt_set(ctx, DELAY "times", "-1");
+	swt_set(ctx, DELAY "us", us);
+	swt_set(ctx, DELAY "probability", "100");
+	return true;
+}
+
+static void slow(bool on)
+{
+	swt_write("/proc/self/make-it-fail", "%d", on);
 }
 
 /* A quarter of each page is noise: it compresses, but not to nothing. */
@@ -395,7 +417,8 @@ static void meet(unsigned long *turn, unsigned long n)
  */
 TEST_F_TIMEOUT(vswap_alone, table_goes, 300)
 {
-	unsigned long rounds = swt_scaled(20000, 300), i;
+	unsigned long late = swt_scaled(1200, 300);
+	unsigned long rounds = swt_scaled(20000, 300) + late, i;
 	unsigned long *turn = mmap(NULL, self->page, PROT_READ | PROT_WRITE,
 				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	char *p = mmap(NULL, self->page, PROT_READ | PROT_WRITE,
@@ -407,8 +430,12 @@ TEST_F_TIMEOUT(vswap_alone, table_goes, 300)
 		SKIP(return, "one CPU");
 	ASSERT_NE(MAP_FAILED, turn);
 	ASSERT_NE(MAP_FAILED, p);
+	arm_delay(&self->ctx, "3000");
 	pid = swt_fork();
 	for (i = 1; i <= rounds; i++) {
+		/* in the end, one looks for a long time */
+		if (!pid && i == rounds - late)
+			slow(true);
 		if (pid) {
 			*p = i;
 			madvise(p, self->page, MADV_PAGEOUT);
@@ -491,11 +518,11 @@ FIXTURE_TEARDOWN_PARENT(vswap_disk)
 }
 
 /* Have the pages out, most of them written back. Returns how many are. */
-static long written_back(struct swt_ctx *ctx, char *p, size_t len)
+static long written_back(struct swt_ctx *ctx, char *p, size_t len, int kb)
 {
 	int i;
 
-	if (cgroup_set(ctx, "memory.zswap.max", "%d", 128 << 10))
+	if (cgroup_set(ctx, "memory.zswap.max", "%d", kb << 10))
 		return -1;
 	swt_pageout(p, len);
 	for (i = 0; i < 3; i++) {
@@ -515,7 +542,7 @@ TEST_F_TIMEOUT(vswap_disk, writeback, 300)
 
 	for (round = 0; round < 3; round++) {
 		fill(p, len, 0);
-		n = written_back(&self->ctx, p, len) - self->physical;
+		n = written_back(&self->ctx, p, len, 128) - self->physical;
 		EXPECT_LT((long)pages / 2, n);
 		EXPECT_EQ(self->used + (long)pages, vswap_stat("used"));
 		EXPECT_EQ(n, swt_used(self->dev));
@@ -540,7 +567,7 @@ TEST_F_TIMEOUT(vswap_disk, swapoff, 300)
 	char c;
 
 	fill(p, len, 7);
-	EXPECT_LT((long)pages / 2, written_back(&self->ctx, p, len));
+	EXPECT_LT((long)pages / 2, written_back(&self->ctx, p, len, 128));
 	ASSERT_EQ(0, pipe(go));
 	for (i = 0; i < 3; i++) {
 		pid[i] = swt_fork();
@@ -573,7 +600,7 @@ TEST_F_TIMEOUT(vswap_disk, swapoff_enomem, 300)
 	int err;
 
 	fill(p, len, 3);
-	EXPECT_LT((long)pages / 2, written_back(&self->ctx, p, len));
+	EXPECT_LT((long)pages / 2, written_back(&self->ctx, p, len, 128));
 	ASSERT_EQ(0, cgroup_set(&self->ctx, "memory.zswap.max", "0"));
 	ASSERT_EQ(0, cgroup_set(&self->ctx, "memory.max", "%zu", 6UL << 20));
 	/* the OOM killer takes whoever swaps off, if it is called */
@@ -607,8 +634,8 @@ TEST_F_TIMEOUT(vswap_disk, shmem, 300)
 	ASSERT_NE(MAP_FAILED, q);
 	fill(p, len, 1);
 	fill(q, len, 2);
-	EXPECT_LT((long)pages / 2, written_back(&self->ctx, p, len));
-	EXPECT_LT((long)pages, written_back(&self->ctx, q, len));
+	EXPECT_LT((long)pages / 2, written_back(&self->ctx, p, len, 128));
+	EXPECT_LT((long)pages, written_back(&self->ctx, q, len, 128));
 	munmap(p, len);
 	SWT_OK(swt_off(self->dev, 60));
 	EXPECT_EQ(self->physical, vswap_stat("physical"));
@@ -736,7 +763,7 @@ TEST_F_TIMEOUT(vswap_disk, two, 300)
 		if (!d[1]->on)
 			SWT_OK(swt_on(d[1], 2000, 0));
 		fill(p, len, i);
-		EXPECT_LT((long)pages / 2, written_back(&self->ctx, p, len));
+		EXPECT_LT((long)pages / 2, written_back(&self->ctx, p, len, 128));
 		EXPECT_LT(500, swt_used(d[1]));
 		EXPECT_LT(0, swt_used(d[0]));
 		SWT_OK(swt_off(d[i & 1], 60));
@@ -895,6 +922,228 @@ TEST_F_TIMEOUT(vswap_disk, storm, 600)
 	SWT_OK(vswap_wait(&self->ctx, "physical", self->physical));
 }
 
+/* Who comes too late, of two that want the same */
+FIXTURE(vswap_race)
+{
+	struct swt_ctx ctx;
+	struct swt_dev *dev;
+	size_t page;
+	unsigned long *turn;
+	long used, physical;
+	bool slow;
+};
+
+FIXTURE_SETUP(vswap_race)
+{
+	int ret;
+
+	self->page = swt_page();
+	self->turn = mmap(NULL, self->page, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->turn);
+	ret = vswap_begin(&self->ctx) ?:
+	      swt_dev_new(&self->ctx, &self->dev, SWT_DISK, 128) ?:
+	      swt_on(self->dev, 1000, 0) ?:
+	      zswap_set(&self->ctx, "enabled", "Y");
+	self->slow = arm_delay(&self->ctx, "4000");
+	ret = swt_setup_done(&self->ctx, ret);
+	if (!ret && sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "one CPU");
+	if (ret == SWT_SKIP)
+		SKIP(return, "%s", swt_msg());
+	ASSERT_EQ(0, ret) TH_LOG("%s", swt_msg());
+	self->used = vswap_stat("used");
+	self->physical = vswap_stat("physical");
+}
+
+FIXTURE_TEARDOWN_PARENT(vswap_race)
+{
+	EXPECT_EQ(0, swt_end(&self->ctx)) TH_LOG("%s", swt_msg());
+}
+
+/*
+ * Each page that somebody stores in a full zswap has it look at an object: it writes
+ * that back at the second look. Meanwhile the page is zapped, or swapped in and out
+ * again.
+ */
+TEST_F_TIMEOUT(vswap_race, writeback, 300)
+{
+	unsigned long i, j, n = 6, rounds = swt_scaled(1200, 40), meets = 0;
+	size_t len = n * self->page;
+	/* others, each of which is stored once in a round */
+	char *p = swt_map(len), *q = swt_map(2 * len), *one;
+	long back = swt_vmstat("zswpwb");
+	pid_t pid, holder = 0;
+	bool same = true, zap;
+
+	pid = swt_fork();
+	for (i = 1; i <= rounds && same; i++) {
+		zap = i % 2;
+		if (pid) {
+			fill(p, len, i);
+			swt_pageout(p, len);
+			/* so that the slots stay when the pages come back */
+			holder = zap ? 0 : swt_fork();
+			if (!zap && !holder) {
+				pause();
+				_exit(0);
+			}
+			cgroup_set(&self->ctx, "memory.zswap.max", "%zu", self->page);
+		}
+		meet(self->turn, ++meets);
+		if (!pid) {
+			fill(q, 2 * len, i);
+			madvise(q, len, MADV_PAGEOUT);
+		}
+		meet(self->turn, ++meets);
+		slow(!pid);
+		if (!pid)
+			madvise(q + len, len, MADV_PAGEOUT);
+		slow(false);
+		if (pid) {
+			usleep(rand() % (self->slow ? 30000 : 2000));
+			/* room again: only the other one writes back */
+			cgroup_set(&self->ctx, "memory.zswap.max", "max");
+		}
+		for (j = 0; j < n && pid; j++) {
+			one = p + j * self->page;
+			if (zap) {
+				madvise(one, self->page, MADV_DONTNEED);
+				continue;
+			}
+			same &= verify(one, self->page, i + j * self->page);
+			madvise(one, self->page, MADV_PAGEOUT);
+		}
+		meet(self->turn, ++meets);
+		if (!pid || zap)
+			continue;
+		kill(holder, SIGKILL);
+		swt_wait(holder);
+		same &= verify(p, len, i);
+	}
+	if (!pid)
+		_exit(0);
+	if (!same)
+		kill(pid, SIGKILL);
+	EXPECT_TRUE(same);
+	EXPECT_EQ(0, swt_wait(pid));
+	back = swt_vmstat("zswpwb") - back;
+	TH_LOG("%ld pages written back", back);
+	EXPECT_LT((long)rounds / 5, back);
+	cgroup_set(&self->ctx, "memory.zswap.max", "max");
+	munmap(p, len);
+	munmap(q, 2 * len);
+	SWT_OK(vswap_wait(&self->ctx, "used", self->used));
+	SWT_OK(vswap_wait(&self->ctx, "physical", self->physical));
+}
+
+/*
+ * Pages are in memory, and in slots of a disk, too. When somebody else who referred to
+ * those slots is gone they can be freed, but not where a page is just being swapped
+ * out again.
+ */
+TEST_F_TIMEOUT(vswap_race, reclaim, 300)
+{
+	unsigned long i, j, n = 60, rounds = swt_scaled(200, 20), kept = 0;
+	size_t len = n * self->page;
+	char *p = swt_map(len);
+	bool same = true;
+	pid_t pid;
+
+	/* full: slots are not kept for pages in memory */
+	SWT_OK(cgroup_set(&self->ctx, "memory.swap.max", "%zu", len * 3 / 2));
+	for (i = 1; i <= rounds && same; i++) {
+		/* nothing that zswap would take */
+		swt_fill_hard(p, len, i);
+		swt_pageout(p, len);
+		swt_wait_writeback();
+		pid = swt_fork();
+		if (!pid) {
+			meet(self->turn, i);
+			slow(true);
+			munmap(p, len);
+			_exit(0);
+		}
+		same &= swt_verify_hard(p, len, i) < 0;
+		meet(self->turn, i);
+		/* he goes through them slowly, and is overtaken */
+		usleep(rand() % (self->slow ? 60000 : 200));
+		for (j = 0; j < n; j++)
+			madvise(p + j * self->page, self->page, MADV_PAGEOUT);
+		EXPECT_EQ(0, swt_wait(pid));
+		kept += vswap_stat("physical") - self->physical;
+		/* what is in memory only has to be swapped out */
+		swt_reclaim(&self->ctx, len);
+		same &= swt_verify_hard(p, len, i) < 0;
+	}
+	TH_LOG("%lu of %lu kept their slots", kept, n * rounds);
+	EXPECT_TRUE(same);
+	munmap(p, len);
+	cgroup_set(&self->ctx, "memory.swap.max", "max");
+	SWT_OK(vswap_wait(&self->ctx, "used", self->used));
+	SWT_OK(vswap_wait(&self->ctx, "physical", self->physical));
+}
+
+/*
+ * What swapoff reads is reclaimed, written to, swapped out anew or zapped before
+ * swapoff gets any further.
+ */
+TEST_F_TIMEOUT(vswap_race, swapoff, 300)
+{
+	unsigned long pages = 60, rounds = swt_scaled(20, 5), i, j;
+	unsigned long *seed = calloc(pages, sizeof(*seed));
+	size_t len = pages * self->page;
+	char *p = swt_map(len), *one;
+	bool same = true;
+	int status = 0;
+	pid_t pid;
+
+	ASSERT_NE(NULL, seed);
+	for (i = 1; i <= rounds && same; i++) {
+		for (j = 0; j < pages; j++)
+			fill(p + j * self->page, self->page, ++seed[j]);
+		EXPECT_LT(self->physical, written_back(&self->ctx, p, len, 4));
+		pid = swt_fork();
+		if (!pid) {
+			slow(true);
+			_exit(swapoff(self->dev->path) ? errno : 0);
+		}
+		while (same && !waitpid(pid, &status, WNOHANG)) {
+			j = rand() % pages;
+			one = p + j * self->page;
+			switch (rand() % 6) {
+			case 0:
+				same = verify(one, self->page, seed[j]);
+				break;
+			case 1:
+				madvise(one, self->page, MADV_DONTNEED);
+				fill(one, self->page, ++seed[j]);
+				break;
+			case 2:
+			case 3:
+				swt_reclaim(&self->ctx, len);
+				break;
+			default:
+				madvise(one, self->page, MADV_PAGEOUT);
+				break;
+			}
+		}
+		EXPECT_TRUE(same);
+		EXPECT_EQ(0, status);
+		EXPECT_EQ(self->physical, vswap_stat("physical"));
+		for (j = 0; j < pages; j++)
+			same &= verify(p + j * self->page, self->page, seed[j]);
+		EXPECT_TRUE(same);
+		if (swapon(self->dev->path, SWAP_FLAG_PREFER | 1000))
+			break;
+	}
+	EXPECT_EQ(rounds + 1, i);
+	munmap(p, len);
+	free(seed);
+	SWT_OK(vswap_wait(&self->ctx, "used", self->used));
+	SWT_OK(vswap_wait(&self->ctx, "physical", self->physical));
+}
+
 /* As many devices as need a fourth bit */
 FIXTURE(vswap_nine)
 {
@@ -933,7 +1182,7 @@ TEST_F_TIMEOUT(vswap_nine, last, 300)
 	long n;
 
 	fill(p, len, 9);
-	n = written_back(&self->ctx, p, len);
+	n = written_back(&self->ctx, p, len, 128);
 	EXPECT_LT((long)pages / 2, n);
 	EXPECT_EQ(n, swt_used(self->dev[8]));
 	EXPECT_TRUE(verify(p, len / 2, 9));
