@@ -29,7 +29,7 @@ failures() { # NAME PROGRAM ARGUMENT...
 	"$TOP/tree/progress.sh" "$obj/build.log" "kernel ($name)" \
 		bash -c '. "$0/tree/common.sh"; kmake "$@"' "$TOP" "$src" "$obj" -j"$JOBS" bzImage
 	KERNEL_debug=$obj/arch/x86/boot/bzImage RESULTS_FILE=$TMP/results ARGS=$* MEM=768M \
-		TEST_SCALE=0.25 "$TOP/test/guest.sh" debug 1 "$program" >"$TMP/out" 2>&1 || true
+		TEST_SCALE=0.5 "$TOP/test/guest.sh" debug 1 "$program" >"$TMP/out" 2>&1 || true
 	[ -s "$TMP/results" ] || die "$program was not run: $(tail -n 1 "$TMP/out")"
 	grep -c '^fail' "$TMP/results" || true
 	rm "$TMP/results"

@@ -968,7 +968,7 @@ FIXTURE_TEARDOWN_PARENT(vswap_race)
  */
 TEST_F_TIMEOUT(vswap_race, writeback, 300)
 {
-	unsigned long i, j, n = 6, rounds = swt_scaled(1200, 40), meets = 0;
+	unsigned long i, j, n = 6, rounds = swt_scaled(600, 40), meets = 0;
 	size_t len = n * self->page;
 	/* others, each of which is stored once in a round */
 	char *p = swt_map(len), *q = swt_map(2 * len), *one;
@@ -1044,7 +1044,7 @@ TEST_F_TIMEOUT(vswap_race, writeback, 300)
  */
 TEST_F_TIMEOUT(vswap_race, reclaim, 300)
 {
-	unsigned long i, j, n = 60, rounds = swt_scaled(200, 20), kept = 0;
+	unsigned long i, j, n = 60, rounds = swt_scaled(100, 20), kept = 0;
 	size_t len = n * self->page;
 	char *p = swt_map(len);
 	bool same = true;
@@ -1090,7 +1090,7 @@ TEST_F_TIMEOUT(vswap_race, reclaim, 300)
  */
 TEST_F_TIMEOUT(vswap_race, swapoff, 300)
 {
-	unsigned long pages = 60, rounds = swt_scaled(20, 5), i, j;
+	unsigned long pages = 60, rounds = swt_scaled(16, 4), i, j;
 	unsigned long *seed = calloc(pages, sizeof(*seed));
 	size_t len = pages * self->page;
 	char *p = swt_map(len), *one;
