@@ -18,7 +18,8 @@ src=$BUILD/mutants-linux
 obj=$BUILD/obj-mutants
 [ -d "$obj" ] || need_space 3500 "building kernels with protections removed"
 head=$(apply_series "$LINUX" base)
-work_tree "$src"
+[ -e "$src/.git" ] || work_tree "$src"
+# what is the same is not built again
 wgit -C "$src" checkout -q --force --detach "$head"
 "$TOP/tree/configure.sh" "$src" "$obj" "$TOP"/config/{main,vswap,debug,fault}.config
 

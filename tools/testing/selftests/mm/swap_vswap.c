@@ -978,7 +978,7 @@ TEST_F_TIMEOUT(vswap_race, writeback, 300)
 
 	pid = swt_fork();
 	for (i = 1; i <= rounds && same; i++) {
-		zap = i % 2;
+		zap = i % 4 == 0;
 		if (pid) {
 			fill(p, len, i);
 			swt_pageout(p, len);
@@ -1001,7 +1001,7 @@ TEST_F_TIMEOUT(vswap_race, writeback, 300)
 			madvise(q + len, len, MADV_PAGEOUT);
 		slow(false);
 		if (pid) {
-			usleep(rand() % (self->slow ? 30000 : 2000));
+			usleep(rand() % (self->slow ? 8000 : 2000));
 			/* room again: only the other one writes back */
 			cgroup_set(&self->ctx, "memory.zswap.max", "max");
 		}
