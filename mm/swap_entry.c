@@ -70,6 +70,8 @@ int folio_alloc_swap(struct folio *folio)
 	if (swap_cluster_prepare_memcg(ci))
 		memcg_id = swap_entry_is_virtual(folio->swap) ?
 			   mem_cgroup_own_swap(folio) : mem_cgroup_try_charge_swap(folio);
+	else
+		mem_cgroup_swap_fail(folio);
 	if (memcg_id < 0) {
 		swap_cache_del_folio(folio);
 		return -ENOMEM;

@@ -266,7 +266,25 @@ TEST_F_TIMEOUT(swap_enomem, fork, 300)
 	EXPECT_EQ(-1, swt_verify(p, len, 1));
 }
 
-#define SLAB	"/sys/kernel/slab/kmalloc-2k/failslab"
+/* Where small allocations fail, let only those of a size. */
+static int only_size(struct swt_ctx *ctx, const char *size)
+{
+	char path[64];
+	int ret;
+
+	snprintf(path, sizeof(path), "/sys/kernel/slab/kmalloc-%s/failslab", size);
+	if (access(path, W_OK) || access(DEBUGFS "/failslab/cache-filter", W_OK))
+		return swt_skip("no failslab by cache");
+	ret = swt_set(ctx, DEBUGFS "/failslab/cache-filter", "Y");
+	return ret ?: swt_set(ctx, path, "1");
+}
+
+/* In this task small allocations fail, or do not. */
+static void fail_small(bool fail)
+{
+	swt_write("/proc/self/make-it-fail", "%d", fail);
+	swt_write(DEBUGFS "/failslab/probability", "%d", fail ? 100 : 0);
+}
 
 /*
  * Has the memory until it is killed. With @fail there is none in this task for
@@ -277,13 +295,11 @@ static pid_t holder(bool fail)
 	pid_t pid;
 	int err;
 
-	swt_write("/proc/self/make-it-fail", "%d", fail);
-	swt_write(DEBUGFS "/failslab/probability", "%d", fail ? 100 : 0);
+	fail_small(fail);
 	pid = swt_fork();
 	err = errno;
 	if (pid) {
-		swt_write(DEBUGFS "/failslab/probability", "0");
-		swt_write("/proc/self/make-it-fail", "0");
+		fail_small(false);
 		errno = err;
 	}
 	while (!pid)
@@ -303,10 +319,8 @@ TEST_F_TIMEOUT(swap_enomem, fork_shared, 120)
 	if (sizeof(long) < 8 || self->page != 4096)
 		SKIP(return, "the table of counts has another size here");
 	SWT_OK(swt_on(self->dev, 100, 0));
-	if (access(SLAB, W_OK) || access(DEBUGFS "/failslab/cache-filter", W_OK))
-		SKIP(return, "no failslab by cache");
-	SWT_OK(swt_set(&self->ctx, DEBUGFS "/failslab/cache-filter", "Y"));
-	SWT_OK(swt_set(&self->ctx, SLAB, "1"));
+	if (only_size(&self->ctx, "2k"))
+		SKIP(return, "%s", swt_msg());
 
 	ASSERT_NE(MAP_FAILED, p);
 	swt_fill_hard(p, len, 1);
@@ -333,6 +347,36 @@ TEST_F_TIMEOUT(swap_enomem, fork_shared, 120)
 	EXPECT_EQ(-1, swt_verify_hard(p, len, 1));
 	munmap(p, len);
 	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
+}
+
+/* Slots that there is no memory for to keep whose they are. */
+TEST_F_TIMEOUT(swap_enomem, cgroup_ids, 60)
+{
+	const char *cgroup = self->ctx.cgroup;
+	size_t len = 8 * self->page;
+	char *p = swt_map(len);
+	long failures;
+
+	if (self->page != 4096 || !*cgroup)
+		SKIP(return, "no cgroup, or its ids have another size here");
+	SWT_OK(swt_on(self->dev, 100, 0));
+	if (only_size(&self->ctx, "1k"))
+		SKIP(return, "%s", swt_msg());
+
+	ASSERT_NE(MAP_FAILED, p);
+	swt_fill(p, len, 1);
+	failures = swt_swap_event(cgroup, "fail");
+	ASSERT_LE(0, failures);
+	fail_small(true);
+	madvise(p, len, MADV_PAGEOUT);
+	fail_small(false);
+	EXPECT_EQ(0, swt_swapped(p, len));
+	EXPECT_EQ(0, swt_used(self->dev));
+	EXPECT_EQ(failures + 8, swt_swap_event(cgroup, "fail"));
+
+	EXPECT_EQ(8, swt_pageout(p, len));
+	EXPECT_EQ(failures + 8, swt_swap_event(cgroup, "fail"));
+	EXPECT_EQ(-1, swt_verify(p, len, 1));
 }
 
 FIXTURE(swap_ioerr)

@@ -112,17 +112,6 @@ static int cg_write(const char *dir, const char *name, long val)
 	return val < 0 ? swt_write(path, "max") : swt_write(path, "%ld", val);
 }
 
-static long cg_event(const char *dir, const char *name)
-{
-	char path[SWT_PATH + 128], buf[512], *p;
-
-	snprintf(path, sizeof(path), "%s/memory.swap.events", dir);
-	if (swt_read(path, buf, sizeof(buf)))
-		return -1;
-	p = strstr(buf, name);
-	return p ? atol(p + strlen(name)) : -1;
-}
-
 static int cg_enter(const char *dir)
 {
 	return cg_write(dir, "cgroup.procs", 0);
@@ -225,8 +214,8 @@ TEST_F_TIMEOUT(swap_memcg, max, 180)
 			_exit(swt_verify(p, len, round) != -1 ? 7 : 0);
 		}
 		EXPECT_EQ(0, swt_wait(pid));
-		EXPECT_LT(0, cg_event(dir, "max "));
-		EXPECT_LT(0, cg_event(self->child, "fail "));
+		EXPECT_LT(0, swt_swap_event(dir, "max"));
+		EXPECT_LT(0, swt_swap_event(self->child, "fail"));
 		ASSERT_EQ(0, cg_write(dir, "memory.swap.max", -1));
 		SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
 		EXPECT_EQ(0, wait_current(self->parent, 0));

@@ -232,6 +232,14 @@ long swt_vmstat(const char *name)
 	return find_number("/proc/vmstat", name);
 }
 
+long swt_swap_event(const char *cgroup, const char *name)
+{
+	char path[SWT_PATH + 32];
+
+	snprintf(path, sizeof(path), "%s/memory.swap.events", cgroup);
+	return find_number(path, name);
+}
+
 const char *swt_dir(void)
 {
 	const char *dir = getenv("SWAP_TEST_DIR");

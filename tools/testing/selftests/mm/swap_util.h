@@ -103,6 +103,7 @@ long swt_read_long(const char *path);
 int swt_set(struct swt_ctx *ctx, const char *path, const char *value);
 long swt_meminfo(const char *name);
 long swt_vmstat(const char *name);
+long swt_swap_event(const char *cgroup, const char *name);
 const char *swt_dir(void);
 
 /* a test's surroundings */
