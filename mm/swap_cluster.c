@@ -996,7 +996,7 @@ static void swap_reclaim_work(struct work_struct *work)
  * @folio: The folio that is put into the swap cache there; NULL for slots that
  *         hibernation has for itself.
  * @order: Allocate 1 << @order contiguous, naturally aligned slots. They never
- *         cross a cluster. Only block devices have large orders.
+ *         cross a cluster. Swapfiles do not have large orders.
  *
  * Context: May sleep. The caller has a reference on the device, and holds the
  * folio's lock.
@@ -1268,6 +1268,35 @@ unsigned long __swap_backing_set(struct swap_cluster_info *ci,
 		swap_table_free_rcu(table);
 	}
 	return old;
+}
+
+/**
+ * swap_backing_run() - How many slots have their data in a row on a device?
+ * @ci: Their cluster, of the virtual device.
+ * @offset: The first slot.
+ * @nr: The number of slots.
+ *
+ * Those of the next cluster there do not count: no folio's slots are in two.
+ *
+ * Context: The caller holds the cluster's lock, or that of the folio in the swap
+ * cache there.
+ * Return: The number of slots from the first on, 0 if its data are elsewhere.
+ */
+unsigned int swap_backing_run(struct swap_cluster_info *ci, unsigned long offset,
+			      unsigned int nr)
+{
+	unsigned long swp_vt = swap_backing_get(ci, offset);
+	unsigned int n;
+
+	if (swp_vt_kind(swp_vt) != SWP_VT_PHYS)
+		return 0;
+	for (n = 1; n < nr; n++) {
+		swp_vt = swp_vt_next(swp_vt);
+		if (swp_vt_phys_offset(swp_vt) % SWAPFILE_CLUSTER == 0 ||
+		    swap_backing_get(ci, offset + n) != swp_vt)
+			break;
+	}
+	return n;
 }
 
 /**

@@ -346,6 +346,8 @@ static inline unsigned long swap_backing_get(struct swap_cluster_info *ci,
 
 int swap_backing_set(struct swap_cluster_info *ci, unsigned long offset,
 		     unsigned int nr, unsigned long swp_vt);
+unsigned int swap_backing_run(struct swap_cluster_info *ci, unsigned long offset,
+			      unsigned int nr);
 unsigned long __swap_backing_set(struct swap_cluster_info *ci,
 				 unsigned long offset, unsigned long swp_vt);
 #endif /* CONFIG_VSWAP */

@@ -230,7 +230,7 @@ int swp_swapcount(swp_entry_t entry)
 	if (!ci)
 		return 0;
 	spin_lock(&ci->lock);
-	count = swap_slot_count(ci, swp_offset(entry));
+	count = min_t(unsigned int, swap_slot_count(ci, swp_offset(entry)), INT_MAX);
 	spin_unlock(&ci->lock);
 
 	return count;
@@ -284,7 +284,8 @@ void swap_put_entries_direct(swp_entry_t entry, int nr)
 		goto out;
 
 	for (start = offset; start < end; start += n) {
-		n = min(end - start, SWAPFILE_CLUSTER - start % SWAPFILE_CLUSTER);
+		/* A few at a time: others spin for the lock, with interrupts off even */
+		n = min3(end - start, SWAPFILE_CLUSTER - start % SWAPFILE_CLUSTER, 64UL);
 		ci = swap_cluster_lock(si, start);
 		ret = swap_slots_put(si, ci, start, n);
 		swap_cluster_unlock(ci);

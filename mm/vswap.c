@@ -106,11 +106,12 @@ static bool vswap_refuses_all(struct mem_cgroup *memcg)
 	       nr > anon_pages(memcg);
 }
 
-static void note_refusal(struct vswap_refusals *r, bool refused)
+static void note_refusal(struct vswap_refusals *r, bool refused,
+			 unsigned int nr_pages)
 {
 	if (refused) {
 		WRITE_ONCE(r->until, jiffies + HZ);
-		atomic_long_inc(&r->nr);
+		atomic_long_add(nr_pages, &r->nr);
 	} else if (atomic_long_read(&r->nr)) {
 		atomic_long_set(&r->nr, 0);
 	}
@@ -130,9 +131,9 @@ void vswap_note_writeout(struct folio *folio, bool refused)
 	if (!swap_entry_is_virtual(folio->swap))
 		return;
 
-	note_refusal(&vswap_refusals, refused);
+	note_refusal(&vswap_refusals, refused, folio_nr_pages(folio));
 	if (r)
-		note_refusal(r, refused);
+		note_refusal(r, refused, folio_nr_pages(folio));
 }
 
 /**
@@ -231,23 +232,6 @@ bool vswap_slot_is_empty(struct swap_cluster_info *ci, unsigned long offset)
 	return !swap_backing_get(ci, offset) && !swap_slot_is_zero(ci, offset);
 }
 
-/* How many of @nr words, from the first on, are in a row on a device? */
-static unsigned int vswap_run(struct swap_cluster_info *ci, unsigned long offset,
-			      unsigned int nr)
-{
-	unsigned long swp_vt = swap_backing_get(ci, offset);
-	unsigned int n;
-
-	if (swp_vt_kind(swp_vt) != SWP_VT_PHYS)
-		return 0;
-	for (n = 1; n < nr; n++) {
-		swp_vt = swp_vt_next(swp_vt);
-		if (swap_backing_get(ci, offset + n) != swp_vt)
-			break;
-	}
-	return n;
-}
-
 /**
  * vswap_slots_alike() - Can slots be read together?
  * @ci: Their cluster.
@@ -264,7 +248,7 @@ bool vswap_slots_alike(struct swap_cluster_info *ci, unsigned long offset,
 	unsigned int i;
 
 	if (first)
-		return vswap_run(ci, offset, nr) == nr &&
+		return swap_backing_run(ci, offset, nr) == nr &&
 		       swp_swap_info(swp_vt_slot(first))->flags & SWP_BLKDEV;
 	for (i = 1; i < nr; i++)
 		if (swap_backing_get(ci, offset + i))
@@ -392,7 +376,7 @@ bool vswap_has_slots(struct folio *folio)
 	unsigned int nr = folio_nr_pages(folio);
 
 	return !swap_entry_is_virtual(folio->swap) ||
-	       vswap_run(vswap_cluster(offset), offset, nr) == nr;
+	       swap_backing_run(vswap_cluster(offset), offset, nr) == nr;
 }
 
 /**

@@ -637,8 +637,9 @@ static void kdev_set_backing(struct kunit *test, struct swap_cluster_info *ci,
 static void swap_cluster_backing(struct kunit *test)
 {
 	struct swap_info_struct *si = test->priv;
-	unsigned long offset = kdev_alloc(si, 2);
+	unsigned long offset = kdev_alloc(si, 2), word;
 	struct swap_cluster_info *ci;
+	unsigned int i;
 
 	KUNIT_ASSERT_NE(test, 0UL, offset);
 	ci = swap_slot_cluster(si, offset);
@@ -651,6 +652,22 @@ static void swap_cluster_backing(struct kunit *test)
 	/* of one kind, then of another: that is no third */
 	kdev_set_backing(test, ci, offset, swp_vt_mk_phys(3, 76), SWP_VT_POISON);
 	KUNIT_EXPECT_EQ(test, 2, ci->nr_backed);
+
+	/* in a row, but in two clusters */
+	for (i = 0; i < 4; i++) {
+		word = swp_vt_mk_phys(3, SWAPFILE_CLUSTER - 2 + i);
+		kdev_set_backing(test, ci, offset + i, word, swap_backing_get(ci, offset + i));
+	}
+	KUNIT_EXPECT_EQ(test, 2, swap_backing_run(ci, offset, 4));
+	KUNIT_EXPECT_EQ(test, 2, swap_backing_run(ci, offset + 2, 2));
+	KUNIT_EXPECT_EQ(test, 1, swap_backing_run(ci, offset, 1));
+	kdev_set_backing(test, ci, offset + 2, SWP_VT_NONE, swp_vt_mk_phys(3, SWAPFILE_CLUSTER));
+	kdev_set_backing(test, ci, offset + 3, SWP_VT_NONE, word);
+	KUNIT_EXPECT_EQ(test, 0, swap_backing_run(ci, offset + 2, 2));
+	kdev_set_backing(test, ci, offset, swp_vt_mk_phys(3, 76),
+			 swp_vt_mk_phys(3, SWAPFILE_CLUSTER - 2));
+	kdev_set_backing(test, ci, offset + 1, swp_vt_mk_phys(3, 77),
+			 swp_vt_mk_phys(3, SWAPFILE_CLUSTER - 1));
 
 	swap_cluster_lock(si, offset);
 	/* one that a slot has which is free, and one that is not counted */

@@ -266,13 +266,13 @@ TEST_F_TIMEOUT(swap_enomem, fork, 300)
 	EXPECT_EQ(-1, swt_verify(p, len, 1));
 }
 
-/* Where small allocations fail, let only those of a size. */
-static int only_size(struct swt_ctx *ctx, const char *size)
+/* Where small allocations fail, let only those from one cache. */
+static int only_from(struct swt_ctx *ctx, const char *cache)
 {
 	char path[64];
 	int ret;
 
-	snprintf(path, sizeof(path), "/sys/kernel/slab/kmalloc-%s/failslab", size);
+	snprintf(path, sizeof(path), "/sys/kernel/slab/%s/failslab", cache);
 	if (access(path, W_OK) || access(DEBUGFS "/failslab/cache-filter", W_OK))
 		return swt_skip("no failslab by cache");
 	ret = swt_set(ctx, DEBUGFS "/failslab/cache-filter", "Y");
@@ -319,7 +319,7 @@ TEST_F_TIMEOUT(swap_enomem, fork_shared, 120)
 	if (sizeof(long) < 8 || self->page != 4096)
 		SKIP(return, "the table of counts has another size here");
 	SWT_OK(swt_on(self->dev, 100, 0));
-	if (only_size(&self->ctx, "2k"))
+	if (only_from(&self->ctx, "kmalloc-2k"))
 		SKIP(return, "%s", swt_msg());
 
 	ASSERT_NE(MAP_FAILED, p);
@@ -360,7 +360,7 @@ TEST_F_TIMEOUT(swap_enomem, cgroup_ids, 60)
 	if (self->page != 4096 || !*cgroup)
 		SKIP(return, "no cgroup, or its ids have another size here");
 	SWT_OK(swt_on(self->dev, 100, 0));
-	if (only_size(&self->ctx, "1k"))
+	if (only_from(&self->ctx, "kmalloc-1k"))
 		SKIP(return, "%s", swt_msg());
 
 	ASSERT_NE(MAP_FAILED, p);
@@ -808,6 +808,47 @@ TEST_F_TIMEOUT(swap_writeback, write_error, 180)
 	EXPECT_EQ(pages, swt_swapped(p, len));
 	EXPECT_LT(back, swt_vmstat("zswpwb"));
 	EXPECT_EQ(-1, swt_verify(p, len, IO_NO_WRITE));
+	munmap(p, len);
+	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
+}
+
+/*
+ * Several processes that write what zswap does not take, and to make room for what
+ * it does take, with next to no memory for writing: they do not wait for each other.
+ */
+TEST_F_TIMEOUT(swap_writeback, no_memory, 120)
+{
+	double end = swt_now() + swt_seconds(8);
+	size_t pages = 64, len = pages * self->page, i;
+	char *p = swt_map(len);
+	pid_t pid[12];
+	int k;
+
+	ASSERT_NE(MAP_FAILED, p);
+	if (only_from(&self->ctx, "swap_iocb"))
+		SKIP(return, "%s", swt_msg());
+	SWT_OK(swt_write(DEBUGFS "/fail_zswap/probability", "0"));
+	SWT_OK(swt_write(self->max, "%d", 32768));
+	for (k = 0; k < 12; k++) {
+		pid[k] = swt_fork();
+		if (pid[k])
+			continue;
+		while (swt_now() < end) {
+			/* every other page does not compress */
+			swt_fill_hard(p, len, k);
+			for (i = 0; i < pages; i += 2)
+				swt_fill(p + i * self->page, self->page, k);
+			fail_small(true);
+			madvise(p, len, MADV_PAGEOUT);
+			for (i = 0; i < pages; i += 2)
+				if (swt_verify(p + i * self->page, self->page, k) != -1)
+					_exit(1);
+		}
+		_exit(0);
+	}
+	for (k = 0; k < 12; k++)
+		EXPECT_EQ(0, swt_wait(pid[k]));
+	fail_small(false);
 	munmap(p, len);
 	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
 }
