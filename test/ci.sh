@@ -22,9 +22,6 @@ if KERNEL_debug=$("$TOP/tree/build.sh" debug); then
 	# reads that fail, without the virtual device
 	BOOT=vswap=0 MEM=${MEM:-768M} TEST_SCALE=${TEST_SCALE:-0.25} \
 		"$TOP/test/guest.sh" debug 2 swap_zswap || result fail "guest-debug-vswap=0" "the tests could not be run"
-	# there zswap writes to make room while writes of reclaim are held back
-	BOOT=vswap=0 ARGS='-t no_memory' MEM=${MEM:-768M} TEST_SCALE=${TEST_SCALE:-0.25} \
-		"$TOP/test/guest.sh" debug 2 swap_fault || result fail "guest-debug-vswap=0" "the tests could not be run"
 	MEM=${MEM:-768M} TEST_MB=${TEST_MB:-16} \
 		"$TOP/test/hibernate.sh" debug 2 || result fail "guest-debug/hibernate" "could not be run"
 else

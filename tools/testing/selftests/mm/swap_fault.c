@@ -818,9 +818,11 @@ TEST_F_TIMEOUT(swap_writeback, write_error, 180)
  */
 TEST_F_TIMEOUT(swap_writeback, no_memory, 120)
 {
-	double end = swt_now() + swt_seconds(8);
+	double end = swt_now() + swt_seconds(20);
 	size_t pages = 64, len = pages * self->page, i;
-	char *p = swt_map(len);
+	size_t cold = 1000 * self->page;
+	long back = swt_vmstat("zswpwb");
+	char *p = swt_map(len), *old = swt_map(cold);
 	pid_t pid[12];
 	int k;
 
@@ -828,7 +830,10 @@ TEST_F_TIMEOUT(swap_writeback, no_memory, 120)
 	if (only_from(&self->ctx, "swap_iocb"))
 		SKIP(return, "%s", swt_msg());
 	SWT_OK(swt_write(DEBUGFS "/fail_zswap/probability", "0"));
-	SWT_OK(swt_write(self->max, "%d", 32768));
+	SWT_OK(swt_write(self->max, "max"));
+	swt_fill(old, cold, 1);
+	ASSERT_EQ(1000, swt_pageout(old, cold));
+	SWT_OK(swt_write(self->max, "%d", 8192));
 	for (k = 0; k < 12; k++) {
 		pid[k] = swt_fork();
 		if (pid[k])
@@ -849,6 +854,12 @@ TEST_F_TIMEOUT(swap_writeback, no_memory, 120)
 	for (k = 0; k < 12; k++)
 		EXPECT_EQ(0, swt_wait(pid[k]));
 	fail_small(false);
+	back = swt_vmstat("zswpwb") - back;
+	TH_LOG("%ld pages written back", back);
+	EXPECT_LT(100, back);
+	SWT_OK(swt_write(self->max, "max"));
+	EXPECT_EQ(-1, swt_verify(old, cold, 1));
+	munmap(old, cold);
 	munmap(p, len);
 	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
 }
