@@ -47,11 +47,11 @@
 #define SWP_TB_RMAP_MASK	0x7UL
 #define SWP_TB_RMAP_SHIFT	3
 
-/* What a pfn leaves, but not more than five bits: shadows need the rest */
+/* What a pfn leaves, but not more than five bits, or three of 32: shadows need some */
 #define SWP_TB_SPARE_BITS	(BITS_PER_LONG - SWP_TB_PFN_BITS - SWP_TB_PFN_MARK_BITS)
-#define SWP_TB_FLAGS_MAX	(BITS_PER_LONG == 64 ? 5 : 3)
-#define SWP_TB_FLAGS_BITS	(SWP_TB_SPARE_BITS < SWP_TB_FLAGS_MAX ? \
-				 SWP_TB_SPARE_BITS : SWP_TB_FLAGS_MAX)
+#define SWP_TB_FLAGS_BITS	(SWP_TB_SPARE_BITS < 3 ? SWP_TB_SPARE_BITS : \
+				 BITS_PER_LONG == 32 ? 3 : \
+				 SWP_TB_SPARE_BITS < 5 ? SWP_TB_SPARE_BITS : 5)
 #define SWP_TB_ZERO_BITS	(SWP_TB_FLAGS_BITS > 2 ? 1 : 0)
 #define SWP_TB_COUNT_BITS	(SWP_TB_FLAGS_BITS - SWP_TB_ZERO_BITS)
 #define SWP_TB_COUNT_MAX	((1UL << SWP_TB_COUNT_BITS) - 1)
