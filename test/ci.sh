@@ -28,9 +28,12 @@ else
 	result fail "kernel/debug builds" "log: ${BUILD#"$TOP"/}/obj-debug/build.log"
 fi
 
-# what the option touches; all of it takes six minutes: tree/build.sh without
+# what the option touches, and whether that links; all of it takes six minutes:
+# tree/build.sh without
 step kernel/without-mm env KCFLAGS=-Werror "$TOP/tree/build.sh" without mm/ fs/proc/
+step kernel/without-links "$TOP/test/linked.sh" without mm/ fs/proc/
 step kernel/noswap-mm env KCFLAGS=-Werror "$TOP/tree/build.sh" noswap mm/
+step kernel/noswap-links "$TOP/test/linked.sh" noswap mm/
 
 wait
 say "$(((SECONDS - start) / 60)):$(printf %02d $(((SECONDS - start) % 60))) in all; results: ${BUILD#"$TOP"/}/test-ci.tap"
