@@ -36,9 +36,8 @@ esac
 # CPU. KASAN asks them how many levels page tables have: an interrupt then is
 # reported as a wild access. With four levels there is nothing to get wrong.
 append=(${BOOT:+--append "$BOOT"})
-# Without ACPI there is no other clock that could vouch for the TSC. And KASAN
-# knows who allocated an object: SLUB need not remember that once more.
-[ "$config" != debug ] || append+=(--append "no5lvl tsc=reliable slab_debug=FZP")
+# KASAN knows who allocated an object: SLUB need not remember that once more.
+[ "$config" != debug ] || append+=(--append "no5lvl slab_debug=FZP")
 # asked once, before several guests do
 "$TOP/vm/accel.sh" "$kernel" >/dev/null
 

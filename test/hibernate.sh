@@ -25,7 +25,7 @@ ${CC:-${CROSS_COMPILE:-}gcc} -O2 -Wall -static -o "$TMP/hibernate" "$TOP/test/gu
 truncate -s 1G "$TMP/disk"
 append=(--append "no_console_suspend loglevel=7")
 # see guest.sh, which also runs the kernel's unit tests
-[ "$config" != debug ] || append+=(--append "kunit.enable=0 no5lvl tsc=reliable slab_debug=FZP")
+[ "$config" != debug ] || append+=(--append "kunit.enable=0 no5lvl slab_debug=FZP")
 
 boot() { # N COMMAND [OPTION]...: its status; what it said is in $TMP/N.err
 	local n=$1 command=$2 rc=0

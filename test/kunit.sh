@@ -17,7 +17,7 @@ kernel=$("$TOP/tree/build.sh" "kunit-$ARCH") || {
 rc=0
 timeout -k 5 300 "$QEMU" "${MACHINE[@]}" -accel tcg -m 256 -smp 1 -display none -nodefaults -no-reboot \
 	-serial "file:$log" -kernel "$kernel" \
-	-append "console=$CONSOLE panic=-1 $KARGS kunit_shutdown=poweroff" </dev/null 2>"$TMP/qemu.err" || rc=$?
+	-append "console=$CONSOLE panic=-1 $KARGS kunit_shutdown=reboot" </dev/null 2>"$TMP/qemu.err" || rc=$?
 tr -d '\r' <"$log" | sed -E 's/^\[ *[0-9.]+\] //' >"$TMP/log"
 if [ $rc != 0 ] || ! grep -q '^# Totals:\|^ok .*swap_cluster\|^not ok .*swap_cluster' "$TMP/log"; then
 	tail -n 15 "$TMP/log" >&2

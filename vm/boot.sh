@@ -62,6 +62,7 @@ args=("${MACHINE[@]}" -m "$mem" -nodefaults -no-user-config -display none -no-re
 if [ "$icount" = 1 ]; then
 	accel="tcg, one CPU, instructions counted"
 	args+=(-accel tcg,thread=single -icount "shift=0,sleep=off" -smp 1)
+	KARGS="$KARGS $ICOUNT_KARGS"
 else
 	accel=$("$TOP/vm/accel.sh" "$kernel")
 	case $accel in

@@ -11,8 +11,12 @@ x86_64)
 	TCG_CPU=max,-la57,-erms
 	CONSOLE=ttyS0 RESULTS=ttyS1 DISK=virtio-blk-pci
 	HOST_CPU=x86_64
-	# the timer is checked against the host's clock: a busy host fails it
-	KARGS=no_timer_check
+	# The timer is checked against the host's clock: a busy host fails it.
+	# The PM timer is where SeaBIOS puts it; without ACPI nothing says so. It
+	# need not watch the TSC.
+	KARGS="no_timer_check pmtmr=0x608 tsc=reliable"
+	# instructions are nanoseconds, and measuring that is not quite exact
+	ICOUNT_KARGS="tsc_early_khz=1000000"
 	;;
 i386)
 	QEMU=qemu-system-i386
@@ -20,7 +24,7 @@ i386)
 	TCG_CPU=max,-erms
 	CONSOLE=ttyS0 RESULTS=ttyS1 DISK=virtio-blk-pci
 	HOST_CPU=x86_64
-	KARGS=no_timer_check
+	KARGS=no_timer_check ICOUNT_KARGS=
 	;;
 *)
 	die "there is no virtual machine for ARCH=$ARCH yet; vm/machine.sh is where it goes."
