@@ -23,7 +23,8 @@ fi
 LINUX=$BUILD/linux
 SERIES=$TOP/series
 
-JOBS=${JOBS:-$(nproc)}
+# one more than CPUs: some wait for the disk
+JOBS=${JOBS:-$(($(nproc) + 1))}
 # What kernel makefiles call ARCH: x86_64, i386, arm64, s390, ...
 if [ -z "${ARCH:-}" ]; then
 	case $(uname -m) in
