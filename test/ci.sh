@@ -17,10 +17,10 @@ start=$SECONDS
 if KERNEL_debug=$("$TOP/tree/build.sh" debug); then
 	export KERNEL_debug
 	result pass "kernel/debug builds"
-	MEM=${MEM:-768M} TEST_SCALE=${TEST_SCALE:-0.25} TEST_TIMEOUT=${TEST_TIMEOUT:-900} \
+	MEM=${MEM:-768M} TEST_SCALE=${TEST_SCALE:-0.2} TEST_TIMEOUT=${TEST_TIMEOUT:-900} \
 		"$TOP/test/guest.sh" debug 2 || result fail "guest-debug" "the tests could not be run"
 	# reads that fail, without the virtual device
-	BOOT=vswap=0 MEM=${MEM:-768M} TEST_SCALE=${TEST_SCALE:-0.25} \
+	BOOT=vswap=0 MEM=${MEM:-768M} TEST_SCALE=${TEST_SCALE:-0.2} \
 		"$TOP/test/guest.sh" debug 2 swap_zswap || result fail "guest-debug-vswap=0" "the tests could not be run"
 	MEM=${MEM:-768M} TEST_MB=${TEST_MB:-16} \
 		"$TOP/test/hibernate.sh" debug 2 || result fail "guest-debug/hibernate" "could not be run"

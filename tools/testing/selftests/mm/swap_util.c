@@ -1076,7 +1076,7 @@ size_t swt_pageout(void *addr, size_t len)
 	size_t n, last = 0;
 	int idle = 0;
 
-	while (idle < 12) {
+	while (idle < 7) {
 		swt_madvise_pageout(addr, len, idle);
 		n = swt_swapped(addr, len);
 		if (n == len / swt_page())
@@ -1084,7 +1084,7 @@ size_t swt_pageout(void *addr, size_t len)
 		if (n > last) {
 			idle = 0;
 		} else {
-			usleep(1000 << (idle / 2));
+			usleep(1000 << idle);
 			idle++;
 		}
 		last = n;
