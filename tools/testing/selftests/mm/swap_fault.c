@@ -352,10 +352,12 @@ TEST_F_TIMEOUT(swap_enomem, fork_shared, 120)
 /* Slots that there is no memory for to keep whose they are. */
 TEST_F_TIMEOUT(swap_enomem, cgroup_ids, 60)
 {
+	/* the cluster of a virtual device's first slot, never free, may know already */
+	long known = swt_is_virtual(self->dev) ? 511 : 0;
 	const char *cgroup = self->ctx.cgroup;
-	size_t len = 8 * self->page;
+	size_t len = (known + 8) * self->page;
 	char *p = swt_map(len);
-	long failures;
+	long failures, swapped;
 
 	if (self->page != 4096 || !*cgroup)
 		SKIP(return, "no cgroup, or its ids have another size here");
@@ -368,14 +370,16 @@ TEST_F_TIMEOUT(swap_enomem, cgroup_ids, 60)
 	failures = swt_swap_event(cgroup, "fail");
 	ASSERT_LE(0, failures);
 	fail_small(true);
-	madvise(p, len, MADV_PAGEOUT);
+	swt_madvise_pageout(p, len, true);
 	fail_small(false);
-	EXPECT_EQ(0, swt_swapped(p, len));
-	EXPECT_EQ(0, swt_used(self->dev));
-	EXPECT_EQ(failures + 8, swt_swap_event(cgroup, "fail"));
+	swapped = swt_swapped(p, len);
+	EXPECT_GE(known, swapped);
+	EXPECT_EQ(swapped, swt_used(self->dev));
+	EXPECT_LE(failures + 8, swt_swap_event(cgroup, "fail"));
 
-	EXPECT_EQ(8, swt_pageout(p, len));
-	EXPECT_EQ(failures + 8, swt_swap_event(cgroup, "fail"));
+	failures = swt_swap_event(cgroup, "fail");
+	EXPECT_EQ(known + 8, swt_pageout(p, len));
+	EXPECT_EQ(failures, swt_swap_event(cgroup, "fail"));
 	EXPECT_EQ(-1, swt_verify(p, len, 1));
 }
 
