@@ -12,7 +12,7 @@
  * A word changes
  * (a) under the lock of the folio in the swap cache at the slot, which is not under
  *     writeback. If the data are nowhere else then, the folio is dirty, or becomes
- *     so before it is unlocked;
+ *     that or under writeback before it is unlocked, unless nobody could read them;
  * (b) when a slot is freed, which is not cached, or about to leave the swap cache.
  * In both cases the cluster's lock is held, too. Without any lock a word is a hint.
  *
@@ -164,16 +164,23 @@ unsigned long vswap_commit_pages(void)
 }
 
 /**
- * vswap_used_pages() - What is swapped out to the virtual device.
+ * vswap_used_pages() - What is swapped out to the virtual device alone.
  *
- * For the OOM killer: that much is there besides RAM and the other devices.
+ * That much is there besides RAM and the other devices.
  *
  * Context: Any.
- * Return: The number of its slots that are in use.
+ * Return: The number of its slots in use that no slot of another device is behind.
  */
 unsigned long vswap_used_pages(void)
 {
-	return vswap_exists() ? atomic_long_read(&vswap_si->inuse_pages) : 0;
+	long used;
+
+	if (!vswap_exists())
+		return 0;
+	/* Read one after the other: they need not fit */
+	used = atomic_long_read(&vswap_si->inuse_pages) -
+	       atomic_long_read(&vswap_physical);
+	return max(used, 0L);
 }
 
 /**
@@ -400,8 +407,10 @@ swp_entry_t vswap_reserve_slots(struct folio *folio)
 		return folio->swap;
 
 	/* Before it is charged for nothing */
-	if (get_nr_swap_pages() < nr)
+	if (get_nr_swap_pages() < nr) {
+		mem_cgroup_swap_fail(folio);
 		return slot;
+	}
 	ci = swap_cluster_lock(vswap_si, offset);
 	id = __swap_slot_memcg_id(ci, offset);
 	swap_cluster_unlock(ci);

@@ -17,6 +17,8 @@
 #define RACERS		3	/* at most */
 #define BATCH		500UL	/* pages paged out at a time */
 #define THP		"/sys/kernel/mm/transparent_hugepage/hugepages-64kB/"
+#define HUGE		"/sys/kernel/mm/transparent_hugepage/hugepages-2048kB/"
+#define DELAY		"/sys/kernel/debug/delay_swap/"
 
 enum memory {
 	PRIVATE,	/* threads, anonymous memory */
@@ -876,6 +878,97 @@ TEST_F_TIMEOUT(swap_race_large, split_and_move, 300)
 	for (i = 0; i < 2; i++)
 		EXPECT_EQ(0, swt_wait(pid[i]));
 	munmap(mem, pages * self->page);
+	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
+}
+
+static void run_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* A huge page of a kind, filled */
+static char *huge_new(enum memory kind, size_t huge, uint64_t seed)
+{
+	char *raw = map(kind, 2 * huge), *mem;
+
+	if (raw == MAP_FAILED)
+		return NULL;
+	mem = (char *)(((uintptr_t)raw + huge - 1) & ~(huge - 1));
+	if (mem > raw)
+		munmap(raw, mem - raw);
+	munmap(mem + huge, raw + huge - mem);
+	madvise(mem, huge, MADV_HUGEPAGE);
+	fill(mem, huge / swt_page(), seed, kind);
+	return mem;
+}
+
+/*
+ * A huge page of shared memory is about to be swapped in when it is freed, and its
+ * slots are allocated anew, for a process that now finds there what it cannot map.
+ */
+TEST_F_TIMEOUT(swap_race_large, huge_shmem, 300)
+{
+	size_t huge = 512 * self->page, pages = 512, i;
+	unsigned long round, rounds = swt_scaled(100, 60), met = 0;
+	char *shared, *mem, *last;
+	double end;
+	pid_t pid;
+
+	if (self->page != 4096 || access(HUGE "shmem_enabled", W_OK))
+		SKIP(return, "no huge pages of shared memory of 2 MB in this kernel");
+	if (access("/sys/kernel/debug/delay_swap", F_OK))
+		mount("none", "/sys/kernel/debug", "debugfs", 0, NULL);
+	if (access(DELAY "us", W_OK))
+		SKIP(return, "nothing in this kernel waits for others to be first");
+	SWT_OK(swt_set(&self->ctx, HUGE "enabled", "always"));
+	SWT_OK(swt_set(&self->ctx, HUGE "shmem_enabled", "always"));
+	SWT_OK(swt_set(&self->ctx, DELAY "verbose", "0"));
+	SWT_OK(swt_set(&self->ctx, DELAY "task-filter", "Y"));
+	SWT_OK(swt_set(&self->ctx, DELAY "times", "-1"));
+	SWT_OK(swt_set(&self->ctx, DELAY "us", "240000"));
+	SWT_OK(swt_set(&self->ctx, DELAY "probability", "100"));
+	/* no second place for as much */
+	SWT_OK(swt_off(self->dev, 30));
+	SWT_OK(swt_dev_mkswap(self->dev, 1024));
+	SWT_OK(swt_on(self->dev, 100, 0));
+
+	/* one waits without giving its CPU to others */
+	run_on(0);
+	for (round = 1; round <= rounds; round++) {
+		shared = huge_new(SHMEM, huge, round);
+		mem = huge_new(PRIVATE, huge, round);
+		ASSERT_NE(NULL, shared);
+		ASSERT_NE(NULL, mem);
+		last = mem + huge - self->page;
+		madvise(shared, huge, MADV_PAGEOUT);
+		pid = swt_fork();
+		if (!pid) {
+			run_on(1);
+			munmap(mem, huge);
+			swt_write("/proc/self/make-it-fail", "1");
+			i = __atomic_load_n(shared, __ATOMIC_RELAXED);
+			_exit(0);
+		}
+		usleep(10000);
+		madvise(shared, huge, MADV_REMOVE);
+		madvise(mem, huge, MADV_PAGEOUT);
+		/* until all of it has been read, into what is not ours */
+		end = swt_now() + 0.3;
+		while (!swt_resident(last, self->page) && swt_now() < end)
+			;
+		met += swt_swapped(mem, huge) == pages && swt_resident(last, self->page);
+		/* not its first page first */
+		for (i = pages; i--; )
+			ASSERT_TRUE(right(mem, i, round, PRIVATE)) TH_LOG("round %lu", round);
+		EXPECT_EQ(0, swt_wait(pid));
+		munmap(mem, huge);
+		munmap(shared, huge);
+	}
+	TH_LOG("%lu of %lu times another one was there", met, rounds);
 	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
 }
 
