@@ -10,6 +10,9 @@ mkdir -p "$BUILD/test"
 start=$SECONDS
 "$TOP/tree/tree.sh"
 
+# what is linked below is compared with it; there already after make test
+"$TOP/tree/build.sh" main >/dev/null || result fail "kernel/main builds" "log: ${BUILD#"$TOP"/}/obj-main/build.log"
+
 # what the machines below leave of the CPUs builds the patches one by one
 { chrt --idle 0 "$TOP/test/patches.sh" || result fail "patches" "could not be built one by one"; } &
 

@@ -14,7 +14,9 @@ dir=$BUILD/test/$guest
 mkdir -p "$dir"
 new_tmp
 
-mapfile -t all < <("$TOP/test/build.sh" "$BUILD/test/bin")
+"$TOP/test/build.sh" "$BUILD/test/bin" >"$TMP/programs" || die "not all swap tests could be built."
+mapfile -t all <"$TMP/programs"
+[ ${#all[@]} -gt 0 ] || die "there is no swap_* program in tools/testing/selftests/mm."
 [ $# = 0 ] || mapfile -t all < <(printf '%s\n' "$@")
 progs=()
 for p in ${all[@]+"${all[@]}"}; do
@@ -24,14 +26,13 @@ done
 if [ $# = 0 ] && grep -qx CONFIG_SWAP_KUNIT_TEST=y "${kernel%/arch/*}/.config" && wanted "$guest/kunit"; then
 	progs+=(kunit)
 fi
-if [ ${#progs[@]} = 0 ]; then
-	[ ${#all[@]} -gt 0 ] || say "no swap_* program in tools/testing/selftests/mm yet"
-	exit 0
-fi
+[ ${#progs[@]} -gt 0 ] || exit 0
 # the longest first: the last one to end has a CPU for itself
-case " ${progs[*]} " in
-*" swap_alloc "*) mapfile -t progs < <(echo swap_alloc; printf '%s\n' "${progs[@]}" | grep -vx swap_alloc) ;;
-esac
+for p in swap_alloc swap_vswap; do
+	case " ${progs[*]} " in
+	*" $p "*) mapfile -t progs < <(echo $p; printf '%s\n' "${progs[@]}" | grep -vx $p) ;;
+	esac
+done
 # 6.12 clears the CPU's feature bits for a moment when it identifies the boot
 # CPU. KASAN asks them how many levels page tables have: an interrupt then is
 # reported as a wild access. With four levels there is nothing to get wrong.
@@ -51,7 +52,10 @@ one() { # PROGRAM
 	debug:swap_alloc | debug:swap_onoff | debug:swap_memcg | debug:swap_thp) units="$units vswap=0" ;;
 	esac
 	[ ${#progs[@]} -gt 1 ] || quiet=()
-	"$TOP/vm/initramfs.sh" "$TMP/$p.initrd" "$file"
+	"$TOP/vm/initramfs.sh" "$TMP/$p.initrd" "$file" || {
+		result fail "$guest/$p" "its initramfs could not be made"
+		return
+	}
 	"$TOP/vm/boot.sh" --kernel "$kernel" --initrd "$TMP/$p.initrd" \
 		--mem "${MEM:-512M}" --smp "${SMP:-2}" ${quiet[@]+"${quiet[@]}"} ${append[@]+"${append[@]}"} ${units:+--append "$units"} \
 		--disk 512M,discard --disk 1G,ext4 --disk 512M,discard --disk 512M \
@@ -133,3 +137,6 @@ for p in "${progs[@]}"; do
 	one "$p" &
 done
 wait
+for p in "${progs[@]}"; do
+	grep -q -F -e "	$guest/$p" "$RESULTS_FILE" || result fail "$guest/$p" "has no result"
+done

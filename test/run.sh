@@ -30,6 +30,7 @@ host_tests() {
 		name=host/$(basename "$t" .sh)
 		! wanted "$name" || step "$name" bash "$t"
 	done
+	! wanted host/check-series || step host/check-series "$TOP/tree/check.sh"
 }
 # side by side: much of what they do is waiting
 {

@@ -32,9 +32,12 @@ set_config --set-str SYSTEM_TRUSTED_KEYS '' --set-str SYSTEM_REVOCATION_KEYS '' 
 	--set-str BUILD_SALT '' --set-str LOCALVERSION '' -d LOCALVERSION_AUTO \
 	-d DEBUG_INFO_BTF -d DEBUG_INFO_DWARF5 -d DEBUG_INFO_DWARF4 \
 	-d DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT -e DEBUG_INFO_NONE
+# who wants these packages wants the virtual device, unless his configuration says no
+grep -q '^CONFIG_VSWAP=\|^# CONFIG_VSWAP is' "$obj/.config" || set_config -e VSWAP
 kmake "$LINUX" "$obj" -s olddefconfig >"$obj/olddefconfig.log" 2>&1 ||
 	die "the configuration could not be brought up to date; see ${obj#"$TOP"/}/olddefconfig.log."
 
+say "$(grep 'CONFIG_VSWAP[= ]' "$obj/.config" || echo "without CONFIG_VSWAP, which a 32-bit kernel cannot have")"
 export LOCALVERSION=${LOCALVERSION:--vswap}
 rm -f "$BUILD"/linux-*.deb "$BUILD"/linux-*.changes "$BUILD"/linux-*.buildinfo
 "$TOP/tree/progress.sh" "$obj/build.log" "Debian packages" \

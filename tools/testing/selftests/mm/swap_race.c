@@ -913,11 +913,13 @@ static char *huge_new(enum memory kind, size_t huge, uint64_t seed)
 TEST_F_TIMEOUT(swap_race_large, huge_shmem, 300)
 {
 	size_t huge = 512 * self->page, pages = 512, i;
-	unsigned long round, rounds = swt_scaled(100, 60), met = 0;
+	unsigned long round, rounds = swt_scaled(100, 30), met = 0;
 	char *shared, *mem, *last;
 	double end;
 	pid_t pid;
 
+	if (variant->backend != SWT_ZRAM)
+		SKIP(return, "nothing is read in folios as large as that");
 	if (self->page != 4096 || access(HUGE "shmem_enabled", W_OK))
 		SKIP(return, "no huge pages of shared memory of 2 MB in this kernel");
 	if (access("/sys/kernel/debug/delay_swap", F_OK))
@@ -969,6 +971,7 @@ TEST_F_TIMEOUT(swap_race_large, huge_shmem, 300)
 		munmap(shared, huge);
 	}
 	TH_LOG("%lu of %lu times another one was there", met, rounds);
+	EXPECT_LT(0, met);
 	SWT_OK(swt_wait_used(&self->ctx, self->dev, 0));
 }
 
