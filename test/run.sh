@@ -38,7 +38,7 @@ host_tests() {
 	if [ $guests = 1 ]; then
 		! wanted kselftest || "$TOP/test/kselftest.sh" || result fail "kselftest" "could not be run"
 		# the same kernel as one without the virtual device
-		BOOT=vswap=0 "$TOP/test/guest.sh" main 1 swap_zswap || result fail "guest-main-vswap=0" "the tests could not be run"
+		BOOT=vswap=0 "$TOP/test/guest.sh" main 1 swap_zswap swap_thp || result fail "guest-main-vswap=0" "the tests could not be run"
 		"$TOP/test/hibernate.sh" main || result fail "guest-main/hibernate" "could not be run"
 	fi
 } &
