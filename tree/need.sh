@@ -23,7 +23,7 @@ group() {
 	rootfs) echo "mmdebstrap:mmdebstrap mke2fs:e2fsprogs" ;;
 	cross) echo "${CROSS_COMPILE}gcc:gcc-${CROSS_COMPILE%-} ${CROSS_COMPILE}ld:binutils-${CROSS_COMPILE%-}" ;;
 	check) echo "sparse:sparse perl:perl" ;;
-	deb) echo "dpkg-buildpackage:dpkg-dev rsync:rsync dh:debhelper
+	deb) echo "dpkg-buildpackage:dpkg-dev rsync:rsync dh:debhelper openssl:openssl
 		fakeroot:fakeroot kmod:kmod cpio:cpio" ;;
 	*) die "need.sh: no group called '$1'" ;;
 	esac
