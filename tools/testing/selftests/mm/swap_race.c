@@ -287,6 +287,11 @@ FIXTURE_VARIANT_ADD(swap_race, disk)
 	.backend = SWT_DISK,
 };
 
+FIXTURE_VARIANT_ADD(swap_race, zswap)
+{
+	.backend = SWT_ZSWAP,
+};
+
 FIXTURE_SETUP(swap_race)
 {
 	int ret;
@@ -321,16 +326,21 @@ static unsigned long races(void)
 	return n ? strtoul(n, NULL, 0) : 10000;
 }
 
+static unsigned long pages_read(void)
+{
+	return swt_vmstat("pswpin") + swt_vmstat("zswpin");
+}
+
 static int race_all(struct swt_ctx *ctx, struct swt_dev *dev, struct track *t,
 		    enum memory kind)
 {
-	unsigned long n, before = swt_vmstat("pswpin");
+	unsigned long n, before = pages_read();
 
 	t->check_pfn = true;
 	for (n = 0; n < races(); n += BATCH)
 		if (race_batch(ctx, t, kind, n, true))
 			return -1;
-	n = swt_vmstat("pswpin") - before;
+	n = pages_read() - before;
 	/* those of KSM are few, and others need not be written when it begins */
 	if (n < (kind == KSM ? races() / BATCH : races() / 2))
 		return swt_fail("only %lu pages were read", n);
