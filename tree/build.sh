@@ -34,16 +34,10 @@ s390) image=arch/s390/boot/bzImage target=bzImage ;;
 *) image=vmlinux target=vmlinux ;;
 esac
 [ -d "$obj" ] || need_space 2500 "building the $name kernel"
-# most of what main has built is the same for them; make knows what is not
-case $name in
-without | noswap)
-	if [ ! -d "$obj" ] && [ -f "$BUILD/obj-main/vmlinux" ]; then cp -a "$BUILD/obj-main" "$obj"; fi
-	;;
-esac
 "$TOP/tree/configure.sh" "$LINUX" "$obj" "${fragments[@]}"
 [ $# -gt 0 ] || set -- "$target"
 case $name in
-main | without | noswap) set -- "$@" "${PLACED[@]}" ;;
+main | without) set -- "$@" "${PLACED[@]}" ;;
 esac
 # nothing to do is found out quickly and silently
 "$TOP/tree/progress.sh" "$obj/build.log" "kernel ($name)" \

@@ -869,7 +869,7 @@ TEST_F_TIMEOUT(vswap_disk, pool_full, 300)
 	while (pool_bytes() > (long)limit / 2 + (1 << 18) && swt_now() - start < 60) {
 		/* somebody has to find it full */
 		fill(q, self->page, 2);
-		madvise(q, self->page, MADV_PAGEOUT);
+		swt_madvise_pageout(q, self->page, true);
 		usleep(20000);
 	}
 	EXPECT_GE((long)limit / 2 + (1 << 18), pool_bytes());
