@@ -37,6 +37,7 @@ build_tests() {
 		uffd-*) shared="$shared $src/mm/uffd-common.c" ;;
 		mlock-random-test | memfd_secret) libs=-lcap ;;
 		ksm_tests | migration) libs=-lnuma ;;
+		protection_keys | pkey_*) flags="$flags -mxsave" ;;
 		esac
 		# shellcheck disable=SC2086
 		${CC:-${CROSS_COMPILE:-}gcc} -static -O2 -w -D_GNU_SOURCE= -I "$bin" -I "$src/$d" -I "$src" \
@@ -50,7 +51,8 @@ guest_script() {
 	cat <<'EOF'
 mkswap /dev/vda >/dev/null; swapon /dev/vda
 echo lzo >/sys/module/zswap/parameters/compressor
-cd /tmp
+# some want files that can be reclaimed
+mkdir -p /work; mount -t ext4 /dev/vdb /work; cd /work
 say() { printf '\n@@ %s\n' "$*" >/dev/$RESULTS; echo "@@ $*"; }
 while IFS="$(printf '\t')" read -r name cmd; do
 	case $name in '#'* | '') continue ;; esac
@@ -63,7 +65,7 @@ while IFS="$(printf '\t')" read -r name cmd; do
 	rc=$?
 	grep -E '^(not )?ok |^1\.\.' /tmp/out >/dev/$RESULTS
 	tail -n 40 /tmp/out
-	say "end $name $rc"
+	say "end $name $rc, at $(cut -d' ' -f1 /proc/uptime) s"
 done </kselftest.list
 exit 0
 EOF
@@ -77,10 +79,10 @@ run() {
 	done
 	"$TOP/vm/initramfs.sh" "$TMP/initrd" "${items[@]}" "$list=/kselftest.list"
 	"$TOP/vm/boot.sh" --kernel "$1" --initrd "$TMP/initrd" --mem 1G --smp 2 --quiet \
-		--disk 1G,discard --timeout 1500 --log "$BUILD/test/$2.log" -- "$(guest_script)" 2>"$TMP/err" || rc=$?
+		--disk 1G,discard --disk 1G,ext4 --timeout 1800 --log "$BUILD/test/$2.log" -- "$(guest_script)" 2>"$TMP/err" || rc=$?
 	tr -d '\r' <"$BUILD/test/$2.log.results" | awk '
 		$1 == "@@" && $2 == "start" { name = $3; next }
-		$1 == "@@" && $2 == "end" { if ($4 == 0) print $3; name = ""; next }
+		$1 == "@@" && $2 == "end" { if ($4 + 0 == 0) print $3; name = ""; next }
 		name != "" && $1 == "ok" && !/# *SKIP/ {
 			line = $0
 			sub(/^ok [0-9]+ *-? */, "", line)
