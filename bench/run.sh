@@ -129,8 +129,12 @@ if [ ${#NAMES[@]} = 0 ]; then
 		COMMITS[${#NAMES[@]}]=$(wgit -C "$src" describe --tags --always --dirty 2>/dev/null || true)
 	done
 fi
-for i in "${IMAGES[@]}"; do
-	[ -f "$i" ] || die "there is no kernel at $i."
+for i in "${!IMAGES[@]}"; do
+	obj=${IMAGES[i]%/arch/*/boot/*}
+	[ -f "${IMAGES[i]}" ] || die "there is no kernel at ${IMAGES[i]}."
+	# figures of nobody knows what are of no use
+	[ -f "$obj/.config" ] || die "there is no .config for ${IMAGES[i]}: it has to be where it was built."
+	: "${COMMITS[i + 1]:=$(cat "$obj/.commit" 2>/dev/null || true)}"
 done
 
 # ---- guest ----

@@ -180,10 +180,11 @@ style() { # N
 for n in "${!files[@]}"; do
 	[ $((n + 1)) -lt "${FROM:-1}" ] || style "$n"
 done &
+styled=$!
 for n in "${!files[@]}"; do
 	[ $((n + 1)) -lt "${FROM:-1}" ] || one "$n"
 done
-wait
+wait "$styled" || result fail "patches: checkpatch" "did not get to the last patch"
 
 go_to "${commits[-1]}"
 log=$BUILD/test/patches/sparse.log

@@ -42,4 +42,6 @@ esac
 # nothing to do is found out quickly and silently
 "$TOP/tree/progress.sh" "$obj/build.log" "kernel ($name)" \
 	bash -c '. "$0/tree/common.sh"; kmake "$@"' "$TOP" "$LINUX" "$obj" -j"$JOBS" "$@"
+# bench/ tells what it measures
+[ "$1" != "$target" ] || wgit -C "$LINUX" describe --tags --always --dirty >"$obj/.commit"
 echo "$obj/$image"

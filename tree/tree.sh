@@ -54,11 +54,15 @@ import() {
 			git -C "$KERNEL_SRC" archive HEAD | tar -x -C "$tmp"
 		else
 			tar -c -C "$KERNEL_SRC" . | tar -x -C "$tmp"
+			# the same here
+			[ ! -e "$tmp/.config" ] || kmake "$tmp" "$tmp" -s mrproper
 		fi
 	else
-		say "unpacking $name (a minute)"
-		tar -xf "$tarball" -C "$tmp" --strip-components=1 ||
+		say "unpacking $name (1.5 GB, ten dots)"
+		tar -xf "$tarball" -C "$tmp" --strip-components=1 \
+			--checkpoint=14000 --checkpoint-action=dot >&2 ||
 			die "the tarball of $name could not be unpacked."
+		say
 	fi
 	commit_base "$tmp" "$name"
 	if [ -z "${KERNEL_SRC:-}${BASE_VERSION:-}" ]; then
