@@ -78,7 +78,7 @@ run() {
 		[ ! -x "$f" ] || [ -d "$f" ] || items+=("$f")
 	done
 	"$TOP/vm/initramfs.sh" "$TMP/initrd" "${items[@]}" "$list=/kselftest.list"
-	"$TOP/vm/boot.sh" --kernel "$1" --initrd "$TMP/initrd" --mem 1G --smp 2 --quiet \
+	"$TOP/vm/boot.sh" --kernel "$1" --initrd "$TMP/initrd" --mem 2G --smp 2 --quiet \
 		--disk 1G,discard --disk 1G,ext4 --timeout 1800 --log "$BUILD/test/$2.log" -- "$(guest_script)" 2>"$TMP/err" || rc=$?
 	tr -d '\r' <"$BUILD/test/$2.log.results" | awk '
 		$1 == "@@" && $2 == "start" { name = $3; next }
@@ -115,7 +115,7 @@ if [ $record = 1 ]; then
 	done
 	{
 		echo "# What passes $runs times out of $runs on the unpatched base,"
-		echo "# $(base_get package) $(base_get version), config/main.config, 2 CPUs, 1 GB."
+		echo "# $(base_get package) $(base_get version), config/main.config, 2 CPUs, 2 GB."
 		echo "# Made by test/kselftest.sh --record."
 		cat "$TMP/all"
 	} >"$base"
