@@ -54,14 +54,14 @@ echo lzo >/sys/module/zswap/parameters/compressor
 # some want files that can be reclaimed
 mkdir -p /work; mount -t ext4 /dev/vdb /work; cd /work
 say() { printf '\n@@ %s\n' "$*" >/dev/$RESULTS; echo "@@ $*"; }
-while IFS="$(printf '\t')" read -r name cmd; do
+while IFS="$(printf '\t')" read -r name cmd limit; do
 	case $name in '#'* | '') continue ;; esac
 	prog=${cmd%% *}; args=${cmd#"$prog"}; prog=${prog##*/}
 	[ -x "/bin/$prog" ] || continue
 	say "start $name"
 	z=N; [ "$name" = cgroup/test_zswap ] && z=Y
 	echo $z >/sys/module/zswap/parameters/enabled
-	timeout -s KILL 180 "$prog" $args </dev/null >/tmp/out 2>&1
+	timeout -s KILL "${limit:-600}" "$prog" $args </dev/null >/tmp/out 2>&1
 	rc=$?
 	grep -E '^(not )?ok |^1\.\.' /tmp/out >/dev/$RESULTS
 	tail -n 40 /tmp/out
@@ -106,10 +106,13 @@ if [ $record = 1 ]; then
 		image=$BUILD/obj-base/arch/x86/boot/bzImage
 	fi
 	runs=${RUNS:-3}
-	for n in $(seq "$runs"); do
+	# FIRST: go on with a record that was interrupted
+	for n in $(seq "${FIRST:-1}" "$runs"); do
 		say "kselftest: base, run $n of $runs"
 		run "$image" "kselftest-base-$n" || cat "$TMP/err" >&2
-		[ "$n" != 1 ] || cp "$BUILD/test/kselftest-base-1.passed" "$TMP/all"
+	done
+	cp "$BUILD/test/kselftest-base-1.passed" "$TMP/all"
+	for n in $(seq 2 "$runs"); do
 		comm -12 "$TMP/all" "$BUILD/test/kselftest-base-$n.passed" >"$TMP/both"
 		mv "$TMP/both" "$TMP/all"
 	done
