@@ -526,12 +526,10 @@ static void all_out(char *p, size_t pages, size_t *left)
 
 		if (!in)
 			return;
-		snprintf(text, sizeof(text), "%zu", in * PG);
+		/* others may be easier to reclaim: ask for more and more */
+		snprintf(text, sizeof(text), "%zu", in * PG << i / 5);
 		put(CGROUP "/memory.reclaim", text);
 		settle();
-		/* reclaim does not find what is in a CPU's batch; this empties them */
-		if (i % 10 == 9)
-			put("/proc/sys/vm/drop_caches", "1");
 	}
 	die("%zu pages stay in the swap cache", resident_pages(p, pages));
 }
@@ -1045,6 +1043,8 @@ static void job_swapon(char **arg)
 
 	/* what sits in the per-CPU lists is not counted: keep them short */
 	must_put("/proc/sys/vm/percpu_pagelist_high_fraction", "100000");
+	/* and let them get there */
+	nanosleep(&(struct timespec){ 10, 0 }, NULL);
 	rotational(dev, arg[1]);
 	result("device-GiB", device_pages(dev) / 262144.0);
 	make_swap(dev);
