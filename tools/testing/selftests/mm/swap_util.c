@@ -1169,7 +1169,8 @@ size_t swt_drop_cache(struct swt_ctx *ctx, void *addr, size_t len)
 		if (!n)
 			break;
 		swt_wait_writeback();
-		swt_reclaim(ctx, n * swt_page());
+		/* others may be easier to reclaim: ask for more and more */
+		swt_reclaim(ctx, n * swt_page() << i / 4);
 		swt_madvise_pageout(addr, len, true);
 	}
 	return n;
