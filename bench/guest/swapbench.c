@@ -526,6 +526,8 @@ static void all_out(char *p, size_t pages, size_t *left)
 
 		if (!in)
 			return;
+		/* reclaim goes by these figures; reading brings them up to date */
+		field(CGROUP "/memory.stat", "anon");
 		/* others may be easier to reclaim: ask for more and more */
 		snprintf(text, sizeof(text), "%zu", in * PG << i / 5);
 		put(CGROUP "/memory.reclaim", text);
