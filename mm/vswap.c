@@ -118,18 +118,15 @@ static void note_refusal(struct vswap_refusals *r, bool refused,
 }
 
 /**
- * vswap_note_writeout() - Take notice of whether a folio could go anywhere.
+ * __vswap_note_writeout() - vswap_note_writeout() for a folio at virtual slots.
  * @folio: The folio.
- * @refused: It could not: neither to zswap nor to a device.
+ * @refused: As for vswap_note_writeout().
  *
- * Context: The caller holds the folio lock.
+ * Context: As for vswap_note_writeout().
  */
-void vswap_note_writeout(struct folio *folio, bool refused)
+void __vswap_note_writeout(struct folio *folio, bool refused)
 {
 	struct vswap_refusals *r = mem_cgroup_vswap_refusals(folio_memcg(folio));
-
-	if (!swap_entry_is_virtual(folio->swap))
-		return;
 
 	note_refusal(&vswap_refusals, refused, folio_nr_pages(folio));
 	if (r)
@@ -372,7 +369,7 @@ swp_entry_t vswap_in_front(struct swap_info_struct *si, unsigned long offset)
 
 /**
  * vswap_has_slots() - Does a folio have slots of a device, in a row?
- * @folio: The folio, in the swap cache.
+ * @folio: The folio, in the swap cache at virtual slots.
  *
  * Context: The caller holds the folio lock.
  * Return: Whether it has.
@@ -382,8 +379,7 @@ bool vswap_has_slots(struct folio *folio)
 	unsigned long offset = swp_offset(folio->swap);
 	unsigned int nr = folio_nr_pages(folio);
 
-	return !swap_entry_is_virtual(folio->swap) ||
-	       swap_backing_run(vswap_cluster(offset), offset, nr) == nr;
+	return swap_backing_run(vswap_cluster(offset), offset, nr) == nr;
 }
 
 /**
@@ -397,9 +393,7 @@ bool vswap_has_slots(struct folio *folio)
  */
 swp_entry_t vswap_reserve_slots(struct folio *folio)
 {
-	unsigned long offset = swp_offset(folio->swap);
 	unsigned int nr = folio_nr_pages(folio);
-	struct swap_cluster_info *ci;
 	swp_entry_t slot = {0};
 	unsigned short id;
 
@@ -411,9 +405,7 @@ swp_entry_t vswap_reserve_slots(struct folio *folio)
 		mem_cgroup_swap_fail(folio);
 		return slot;
 	}
-	ci = swap_cluster_lock(vswap_si, offset);
-	id = __swap_slot_memcg_id(ci, offset);
-	swap_cluster_unlock(ci);
+	id = swap_memcg_id(folio->swap);
 	if (mem_cgroup_charge_backing(id, nr))
 		return slot;
 	slot = swap_alloc_slots(folio);
@@ -499,17 +491,15 @@ swp_entry_t vswap_take_slots(struct folio *folio)
 }
 
 /**
- * vswap_get_slots() - Have somewhere to write a folio to.
- * @folio: The folio, in the swap cache.
+ * __vswap_get_slots() - vswap_get_slots() for a folio at virtual slots.
+ * @folio: The folio.
  *
  * What the folio had on a device is used again if it lies in a row.
  *
- * Context: May sleep. The caller holds the folio lock, the folio is not under
- * writeback. It has nothing in zswap.
- * Return: 0, or -ENOMEM when there is no memory, no room, or the owner may not have
- * it: the folio is nowhere else then.
+ * Context: As for vswap_get_slots().
+ * Return: As for vswap_get_slots().
  */
-int vswap_get_slots(struct folio *folio)
+int __vswap_get_slots(struct folio *folio)
 {
 	swp_entry_t slot;
 

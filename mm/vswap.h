@@ -46,9 +46,9 @@ bool vswap_is_synchronous(swp_entry_t entry);
 bool vswap_in_zswap(swp_entry_t entry);
 swp_entry_t vswap_in_front(struct swap_info_struct *si, unsigned long offset);
 bool vswap_has_slots(struct folio *folio);
-int vswap_get_slots(struct folio *folio);
+int __vswap_get_slots(struct folio *folio);
 void vswap_drop_backing(struct folio *folio);
-void vswap_note_writeout(struct folio *folio, bool refused);
+void __vswap_note_writeout(struct folio *folio, bool refused);
 int vswap_unuse(struct swap_info_struct *si);
 
 /**
@@ -62,6 +62,33 @@ int vswap_unuse(struct swap_info_struct *si);
 static inline swp_entry_t vswap_behind(swp_entry_t entry)
 {
 	return swap_entry_is_virtual(entry) ? __vswap_behind(entry) : entry;
+}
+
+/**
+ * vswap_get_slots() - Have somewhere to write a folio to.
+ * @folio: The folio, in the swap cache.
+ *
+ * Context: May sleep. The caller holds the folio lock, the folio is not under
+ * writeback. It has nothing in zswap.
+ * Return: 0, or -ENOMEM when there is no memory, no room, or the owner may not have
+ * it: the folio is nowhere else then.
+ */
+static inline int vswap_get_slots(struct folio *folio)
+{
+	return swap_entry_is_virtual(folio->swap) ? __vswap_get_slots(folio) : 0;
+}
+
+/**
+ * vswap_note_writeout() - Take notice of whether a folio could go anywhere.
+ * @folio: The folio.
+ * @refused: It could not: neither to zswap nor to a device.
+ *
+ * Context: The caller holds the folio lock.
+ */
+static inline void vswap_note_writeout(struct folio *folio, bool refused)
+{
+	if (swap_entry_is_virtual(folio->swap))
+		__vswap_note_writeout(folio, refused);
 }
 
 struct zswap_entry *vswap_load_object(swp_entry_t entry);
