@@ -320,9 +320,9 @@ static void cluster_reclaim_range(struct swap_info_struct *si,
  * Are the slots of a range free, but perhaps for some that only the swap cache
  * holds on to?
  */
-static bool cluster_range_free(struct swap_cluster_info *ci,
-			       unsigned long start, unsigned int nr,
-			       bool *cached)
+static inline bool cluster_range_free(struct swap_cluster_info *ci,
+				      unsigned long start, unsigned int nr,
+				      bool *cached)
 {
 	unsigned long swp_tb;
 	unsigned int i;
