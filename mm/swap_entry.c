@@ -170,15 +170,15 @@ bool folio_free_swap(struct folio *folio)
  * folio_free_barred_swap() - Free slots that the folio may not be written to.
  * @folio: The folio, in the swap cache.
  *
- * Where there is a virtual device, cgroups that may not write to any other get its
- * slots only, but may have some of another from before: what is dirty, and has
- * those, could never go. Without them it can have virtual ones.
+ * Of use where there is a virtual device: cgroups that may not write to any other
+ * get its slots only, but may have some of another from before: what is dirty, and
+ * has those, could never go. Without them it can have virtual ones.
  *
  * Context: The caller holds the folio lock. The folio is not under writeback.
  */
 void folio_free_barred_swap(struct folio *folio)
 {
-	if (vswap_exists() && !swap_entry_is_virtual(folio->swap) &&
+	if (!swap_entry_is_virtual(folio->swap) &&
 	    !mem_cgroup_zswap_writeback_enabled(folio_memcg(folio)))
 		folio_free_swap(folio);
 }
