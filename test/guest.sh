@@ -92,11 +92,15 @@ sum_up() { # PROGRAM STATUS SECONDS
 			}
 			gsub(/^ +| +$/, "", line); gsub(/^ +| +$/, "", why)
 			if (line == "") { line = "test " n }
-			if (status == "fail") why = last
+			if (status == "fail") why = said
 			print status "\t" prefix line "\t" why
-			last = ""
 		}
-		/^# .*(Expected|:[0-9]+:)/ && last == "" { last = substr($0, 3) }
+		/^# +RUN / { said = ""; quoted = 0 }
+		# all that the test said, in one line
+		/^# / && !/^# +(RUN|OK|FAIL) / && quoted++ < 12 {
+			sub(/^# +(\/[^ ]*\/)?/, "")
+			said = said (said == "" ? "" : "; ") $0
+		}
 		END { if (n < plan || !n)
 			print "fail\t" prefix "all of it\t" (plan ? n + 0 " of " plan " tests reported" : "it reported nothing") }
 	' >"$TMP/$p.res"
