@@ -1191,6 +1191,8 @@ TEST_F_TIMEOUT(vswap_disk, storm, 600)
 	}
 	TH_LOG("%u rounds, swapped off %u times, at most %ld pages merged", n, off, merged);
 	EXPECT_LT(0, merged);
+	if (zbud)
+		EXPECT_EQ(0, zswap_change(ZSWAP "zpool", "zsmalloc"));
 	for (i = 0; i < 4; i++) {
 		kill(pid[i], SIGKILL);
 		EXPECT_EQ(128 + SIGKILL, swt_wait(pid[i]));
